@@ -1,0 +1,1 @@
+"""The services: each owns its stage; none imports another."""

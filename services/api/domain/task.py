@@ -1,0 +1,90 @@
+"""The import task as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.api.domain.lifecycle import Stage, Status, due_stage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+Finding = Mapping[str, str]
+"""A problem as it is stored and shown: the fields of shared.problems.Problem."""
+
+DOLBY_ATMOS = "dolby_atmos"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a record is linked to: a collection and an id in it."""
+
+    type: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right of one run to work on the task: until ``lease_until``, at most to ``deadline``."""
+
+    run_id: UUID
+    lease_until: datetime
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the running stage is, in bytes."""
+
+    stage: Stage
+    done_bytes: int
+    total_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Master:
+    """Bytes that were fetched: where they are, how many, their MD5."""
+
+    blob_key: str
+    size_bytes: int
+    md5: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One wish to import one master, with the state of its present generation.
+
+    ``attempts`` counts the claims that were charged to the present stage; ``published`` the
+    commands sent since the row became due; ``due_at`` is when the dispatcher has to look at it
+    again, None when it is final; ``version`` grows with every change that the world can see.
+    """
+
+    id: UUID
+    tenant: str
+    master_type: str
+    source_uri: str | None
+    isrc: str | None
+    target: Target | None
+    declared_md5: str | None
+    status: Status
+    generation: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    due_at: datetime | None
+    attempts: int = 0
+    published: int = 0
+    claim: Claim | None = None
+    progress: Progress | None = None
+    master: Master | None = None
+    format: Mapping[str, object] | None = None
+    problems: tuple[Finding, ...] = ()
+    record_id: UUID | None = None
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage that has to work on it; None when it is final."""
+        return due_stage(self.status)

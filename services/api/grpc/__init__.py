@@ -1,0 +1,1 @@
+"""The gRPC door: thin servicers over the use cases."""

@@ -1,0 +1,1 @@
+"""The JSON:API engine: one declared description per resource."""

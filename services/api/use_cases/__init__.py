@@ -1,0 +1,1 @@
+"""What can be done, one module per noun; each use case is one atomic unit."""

@@ -1,0 +1,1 @@
+"""The downloader service: fetches a master safely and proves its checksum."""

@@ -1,0 +1,1 @@
+"""Readers: what a file's structures say, bounded and seeking."""

@@ -1,0 +1,1 @@
+"""Rules: each one a small function in a registry."""

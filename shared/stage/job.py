@@ -1,0 +1,105 @@
+"""What a stage is given and what it may answer: plain data, no wire types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shared.problems import Format, Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The inputs of one run, as the claim gave them.
+
+    ``source_uri`` is for the download stage; ``blob_key``, ``size_bytes`` and ``actual_md5`` are
+    for stages after it. ``attempt`` counts from 1.
+    """
+
+    task_id: UUID
+    generation: int
+    run_id: UUID
+    tenant: str
+    master_type: str
+    source_uri: str = ""
+    declared_md5: str = ""
+    blob_key: str = ""
+    size_bytes: int = 0
+    actual_md5: str = ""
+    attempt: int = 1
+    max_attempts: int = 1
+
+    @property
+    def output_key(self) -> str:
+        """Where this run, and no other, may write its bytes."""
+        return f"{self.tenant}/{self.task_id}/{self.generation}/{self.run_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The bytes are stored under ``blob_key`` and proven: ends the download stage."""
+
+    blob_key: str
+    size_bytes: int
+    md5: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The master is fit for delivery; md5 and size are of the bytes that the validator read."""
+
+    md5: str
+    size_bytes: int
+    format: Format
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The stage fails for good; at least one problem is an error."""
+
+    problems: tuple[Problem, ...]
+    format: Format | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """This attempt failed, another may do better: charged, and final after the last one."""
+
+    problem: Problem
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """The claim is given back unharmed and the attempt with it."""
+
+    reason: str
+    retry_after: timedelta = field(default_factory=timedelta)
+
+
+Outcome = Stored | Accepted | Refused | Failed | Released
+
+
+class Progress(Protocol):
+    """Tells the runtime how far a run is; cheap, and callable from any thread."""
+
+    def __call__(self, done_bytes: int, total_bytes: int | None) -> None:
+        """Note that so many bytes are done, of so many if that is known."""
+
+
+class Stage(Protocol):
+    """One step of the pipeline."""
+
+    name: str
+
+    async def run(self, job: Job, progress: Progress) -> Outcome:
+        """Do the work; leave nothing behind when cancelled.
+
+        An exception that escapes is an ``internal_error`` attempt; use it for faults only.
+        """
