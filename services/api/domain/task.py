@@ -59,7 +59,8 @@ class Task:
 
     ``attempts`` counts the claims that were charged to the present stage; ``published`` the
     commands sent since the row became due; ``due_at`` is when the dispatcher has to look at it
-    again, None when it is final; ``version`` grows with every change that the world can see.
+    again, None when it is final; ``last_failure`` is why the attempt before failed, while another
+    one is to come; ``version`` grows with every change but progress.
     """
 
     id: UUID
@@ -82,6 +83,7 @@ class Task:
     master: Master | None = None
     format: Mapping[str, object] | None = None
     problems: tuple[Finding, ...] = ()
+    last_failure: Finding | None = None
     record_id: UUID | None = None
 
     @property

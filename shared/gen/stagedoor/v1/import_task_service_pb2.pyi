@@ -138,6 +138,7 @@ class ImportTask(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    LAST_FAILURE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """importTasks/{uuid}"""
     source_uri: _builtins.str
@@ -163,7 +164,7 @@ class ImportTask(_message.Message):
     attempts: _builtins.int
     """Attempts charged to the present stage of this generation."""
     version: _builtins.int
-    """Grows with every change of the task."""
+    """Grows with every change of the task but its progress."""
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
         """What was found: errors refuse the master, warnings and infos do not."""
@@ -183,6 +184,10 @@ class ImportTask(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When the task last changed."""
+
+    @_builtins.property
+    def last_failure(self) -> _problem_pb2.Problem:
+        """Why the attempt before failed, while another one is to come."""
 
     def __init__(
         self,
@@ -205,10 +210,11 @@ class ImportTask(_message.Message):
         version: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        last_failure: _problem_pb2.Problem | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "create_time", b"create_time", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "create_time", b"create_time", "last_failure", b"last_failure", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "generation", b"generation", "isrc", b"isrc", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
     _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015

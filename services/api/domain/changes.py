@@ -1,0 +1,119 @@
+"""What clients may do to a task: pure functions from a task to the next one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from services.api.domain.errors import StateConflict
+from services.api.domain.lifecycle import FAILED, Status
+from services.api.domain.task import Target, Task
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+_T = TypeVar("_T")
+
+
+class Unset(Enum):
+    """A field that a change leaves as it is (None would clear it)."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """The fields of a task that its client chooses, already in their stored form."""
+
+    master_type: str
+    source_uri: str | None = None
+    isrc: str | None = None
+    target: Target | None = None
+    declared_md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskChange:
+    """New values in their stored form; a value that is already so changes nothing."""
+
+    source_uri: str | Unset | None = UNSET
+    isrc: str | Unset | None = UNSET
+    target: Target | Unset | None = UNSET
+    declared_md5: str | Unset | None = UNSET
+
+
+def create(new: NewTask, id_: UUID, tenant: str, now: datetime) -> Task:
+    """A task at the beginning of its first generation, due at once."""
+    return Task(
+        id=id_,
+        tenant=tenant,
+        master_type=new.master_type,
+        source_uri=new.source_uri,
+        isrc=new.isrc,
+        target=new.target,
+        declared_md5=new.declared_md5,
+        status=Status.PENDING,
+        generation=1,
+        version=1,
+        created_at=now,
+        updated_at=now,
+        due_at=now,
+    )
+
+
+def change(task: Task, wanted: TaskChange, now: datetime) -> Task:
+    """The task with the new values; the same object when nothing is new.
+
+    A new source or checksum asks for the bytes anew; a new ISRC or target does not.
+    """
+    changed = replace(
+        task,
+        source_uri=_pick(wanted.source_uri, task.source_uri),
+        isrc=_pick(wanted.isrc, task.isrc),
+        target=_pick(wanted.target, task.target),
+        declared_md5=_pick(wanted.declared_md5, task.declared_md5),
+    )
+    if changed == task:
+        return task
+    if (changed.source_uri, changed.declared_md5) != (task.source_uri, task.declared_md5):
+        return new_generation(changed, now)
+    return replace(changed, version=task.version + 1, updated_at=now)
+
+
+def retry(task: Task, now: datetime) -> Task:
+    """A failed task at the beginning of a new generation.
+
+    Raises StateConflict for a task that did not fail.
+    """
+    if task.status not in FAILED:
+        raise StateConflict(f"Only a failed import can be retried; this one is {task.status}.")
+    return new_generation(task, now)
+
+
+def new_generation(task: Task, now: datetime) -> Task:
+    """Ask for the bytes anew; a record that exists stays until its successor does."""
+    return replace(
+        task,
+        status=Status.PENDING,
+        generation=task.generation + 1,
+        version=task.version + 1,
+        updated_at=now,
+        due_at=now,
+        attempts=0,
+        published=0,
+        claim=None,
+        progress=None,
+        master=None,
+        format=None,
+        problems=(),
+        last_failure=None,
+    )
+
+
+def _pick(new: _T | Unset, old: _T) -> _T:
+    return old if isinstance(new, Unset) else new

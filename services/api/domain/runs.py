@@ -1,0 +1,318 @@
+"""What a claim, progress and a report do to a task: pure functions from a task to the next one.
+
+Nothing here trusts order or number of messages: a message that does not name the run that holds
+the claim, or its generation, changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from services.api.domain.lifecycle import STAGES, Stage, Status
+from services.api.domain.task import Claim, Finding, Master, Progress, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+WORKER_LOST = "worker_lost"
+STORED_BYTES_DIFFER = "stored_bytes_differ"
+MAX_BACKOFF = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a claim holds without progress, a run may take and how often a stage is tried."""
+
+    lease: timedelta = timedelta(seconds=30)
+    deadlines: Mapping[Stage, timedelta] = field(
+        default_factory=lambda: {
+            Stage.DOWNLOAD: timedelta(hours=12),
+            Stage.VALIDATE: timedelta(hours=2),
+        }
+    )
+    max_attempts: int = 5
+    retry_base: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One worker's go at one stage of one generation; the worker makes its id."""
+
+    stage: Stage
+    generation: int
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Start: the run holds the claim on this task."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not yet: ask again after the delay."""
+
+    delay: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Never: forget the command."""
+
+    reason: str
+
+
+Decision = Go | Later | Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The download stage ended well."""
+
+    master: Master
+    problems: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The validate stage ended well; md5 and size are of the bytes that were read."""
+
+    md5: str
+    size_bytes: int
+    format: Mapping[str, object]
+    problems: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The stage failed for good."""
+
+    problems: tuple[Finding, ...]
+    format: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """This attempt failed; another one may do better."""
+
+    problem: Finding
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """The claim was given back; the attempt is not charged."""
+
+    reason: str
+    retry_after: timedelta = timedelta(0)
+
+
+Outcome = Stored | Accepted | Refused | Failed | Released
+
+
+def error(code: str, detail: str, **more: str) -> Finding:
+    """An error as a finding; more are the other fields of a problem."""
+    blank = {"location": "", "spec": "", "measured": "", "allowed": ""}
+    return {"code": code, "severity": "error", "detail": detail} | blank | more
+
+
+def backoff(attempt: int, base: timedelta, jitter: float) -> timedelta:
+    """Exponential with full jitter: ``jitter`` in [0, 1] of base x 2^(attempt-1), at most 5 min."""
+    ceiling = min(base * (1 << min(attempt - 1, 20)), MAX_BACKOFF)
+    return ceiling * jitter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules with their limits and the moment from which silence means death.
+
+    After its own start the API waits one lease before it believes silence, because while it was
+    away nobody could renew a claim.
+    """
+
+    limits: Limits
+    trust_silence_from: datetime
+
+    def claim(self, task: Task, run: Run, now: datetime) -> tuple[Task, Decision]:
+        """Decide on a claim; the task comes back changed only by *go* and by the last failure."""
+        if self._held(task, run) is not None:
+            return task, Go(task)
+        refusal = self._refuse_claim(task, run, now)
+        if refusal is not None:
+            return task, refusal
+        if task.attempts >= self.limits.max_attempts:
+            lost = error(WORKER_LOST, f"The {run.stage} stage ended {task.attempts} times unheard.")
+            return self._fail(task, (lost,), None, now), Stop("attempts_exhausted")
+        started = self._start(task, run, now)
+        return started, Go(started)
+
+    def _refuse_claim(self, task: Task, run: Run, now: datetime) -> Later | Stop | None:
+        if task.generation != run.generation or task.stage not in {run.stage, None}:
+            return Stop("stale")
+        if task.stage is None:
+            return Stop("final")
+        free_at = self._free_at(task)
+        return Later(free_at - now) if free_at > now else None
+
+    def _free_at(self, task: Task) -> datetime:
+        if task.claim is not None:
+            return max(task.claim.lease_until, self.trust_silence_from)
+        # due_at of an unclaimed row is its retry time until the first command was published for
+        # it; after that it is only the moment of the next command.
+        waits = task.published == 0 and task.due_at is not None
+        return task.due_at if waits and task.due_at else task.updated_at
+
+    def _start(self, task: Task, run: Run, now: datetime) -> Task:
+        deadline = now + self.limits.deadlines[run.stage]
+        lease_until = min(now + self.limits.lease, deadline)
+        return replace(
+            task,
+            status=STAGES[run.stage].running,
+            version=task.version + 1,
+            updated_at=now,
+            claim=Claim(run_id=run.id, lease_until=lease_until, deadline=deadline),
+            attempts=task.attempts + 1,
+            published=0,
+            due_at=lease_until,
+            progress=Progress(stage=run.stage, done_bytes=0, total_bytes=None),
+        )
+
+    def progress(
+        self, task: Task, run: Run, done_bytes: int, total_bytes: int | None, now: datetime
+    ) -> Task | None:
+        """Renew the claim of this run; None when it does not hold it any more."""
+        claim = self._held(task, run)
+        if claim is None or now >= claim.deadline:
+            return None
+        lease_until = min(now + self.limits.lease, claim.deadline)
+        return replace(
+            task,
+            claim=replace(claim, lease_until=lease_until),
+            due_at=lease_until,
+            progress=Progress(stage=run.stage, done_bytes=done_bytes, total_bytes=total_bytes),
+        )
+
+    def report(
+        self, task: Task, run: Run, outcome: Outcome, now: datetime, jitter: float
+    ) -> Task | None:
+        """Apply how a run ended; None when the run does not hold the claim: nothing changes.
+
+        Accepted gives the completed task without its record; whoever inserts the record settles
+        who has the ISRC (see ``lose_isrc``).
+        """
+        if self._held(task, run) is None:
+            return None
+        if isinstance(outcome, Failed):
+            return self._retry(task, outcome, now, jitter)
+        if isinstance(outcome, Released):
+            return self._release(task, outcome, now)
+        return self._conclude(task, run.stage, outcome, now, jitter)
+
+    def _conclude(
+        self,
+        task: Task,
+        stage: Stage,
+        outcome: Stored | Accepted | Refused,
+        now: datetime,
+        jitter: float,
+    ) -> Task:
+        match stage, outcome:
+            case Stage.DOWNLOAD, Stored():
+                return self._stored(task, outcome, now)
+            case Stage.VALIDATE, Accepted():
+                return self._accepted(task, outcome, now, jitter)
+            case _, Refused():
+                return self._fail(task, outcome.problems, outcome.format, now)
+            case _:  # an outcome that is not this stage's to report
+                return self.give_up(task, now)
+
+    @staticmethod
+    def _held(task: Task, run: Run) -> Claim | None:
+        fits = (task.generation, task.stage) == (run.generation, run.stage)
+        return task.claim if fits and task.claim and task.claim.run_id == run.id else None
+
+    @staticmethod
+    def _stored(task: Task, outcome: Stored, now: datetime) -> Task:
+        return replace(
+            _unclaimed(task, now),
+            status=Status.DOWNLOADED,
+            attempts=0,
+            master=outcome.master,
+            problems=outcome.problems,
+            last_failure=None,
+            due_at=now,
+        )
+
+    def _accepted(self, task: Task, outcome: Accepted, now: datetime, jitter: float) -> Task:
+        master = task.master
+        if master is None or (outcome.md5, outcome.size_bytes) != (master.md5, master.size_bytes):
+            differ = error(STORED_BYTES_DIFFER, "The stored bytes are not those that were fetched.")
+            return self._retry(task, Failed(problem=differ), now, jitter)
+        return replace(
+            _unclaimed(task, now),
+            status=Status.COMPLETED,
+            format=outcome.format,
+            problems=task.problems + outcome.problems,
+            last_failure=None,
+            due_at=None,
+        )
+
+    def _retry(self, task: Task, outcome: Failed, now: datetime, jitter: float) -> Task:
+        if task.attempts >= self.limits.max_attempts:
+            return self._fail(task, (outcome.problem,), None, now)
+        wait = backoff(task.attempts, self.limits.retry_base, jitter)
+        if outcome.retry_after is not None:
+            wait = max(wait, outcome.retry_after)
+        return replace(_unclaimed(task, now), due_at=now + wait, last_failure=outcome.problem)
+
+    @staticmethod
+    def _release(task: Task, outcome: Released, now: datetime) -> Task:
+        return replace(
+            _unclaimed(task, now),
+            attempts=max(task.attempts - 1, 0),
+            due_at=now + outcome.retry_after,
+        )
+
+    def give_up(self, task: Task, now: datetime) -> Task:
+        """Fail a task whose report cannot be understood or applied."""
+        broken = error("internal_error", "The result of this stage could not be taken over.")
+        return self._fail(task, (broken,), None, now)
+
+    @staticmethod
+    def _fail(
+        task: Task,
+        problems: tuple[Finding, ...],
+        format_: Mapping[str, object] | None,
+        now: datetime,
+    ) -> Task:
+        stage = task.stage
+        if stage is None:
+            return task
+        return replace(
+            _unclaimed(task, now),
+            status=STAGES[stage].failed,
+            problems=task.problems + problems,
+            last_failure=None,
+            format=format_,
+            due_at=None,
+        )
+
+    @staticmethod
+    def lose_isrc(task: Task) -> Task:
+        """The end of an accepted task whose ISRC another valid record holds by now."""
+        taken = error(
+            "isrc_taken", "Another valid record holds this ISRC.", measured=task.isrc or ""
+        )
+        return replace(task, status=Status.VALIDATION_FAILED, problems=(*task.problems, taken))
+
+
+def _unclaimed(task: Task, now: datetime) -> Task:
+    return replace(
+        task, claim=None, published=0, version=task.version + 1, updated_at=now, progress=None
+    )
