@@ -141,7 +141,7 @@ class Rules:
 
     def claim(self, task: Task, run: Run, now: datetime) -> tuple[Task, Decision]:
         """Decide on a claim; the task comes back changed only by *go* and by the last failure."""
-        if self._held(task, run) is not None:
+        if self.holds(task, run):
             return task, Go(task)
         refusal = self._refuse_claim(task, run, now)
         if refusal is not None:
@@ -187,8 +187,8 @@ class Rules:
         self, task: Task, run: Run, done_bytes: int, total_bytes: int | None, now: datetime
     ) -> Task | None:
         """Renew the claim of this run; None when it does not hold it any more."""
-        claim = self._held(task, run)
-        if claim is None or now >= claim.deadline:
+        claim = task.claim
+        if claim is None or not self.holds(task, run) or now >= claim.deadline:
             return None
         lease_until = min(now + self.limits.lease, claim.deadline)
         return replace(
@@ -206,7 +206,7 @@ class Rules:
         Accepted gives the completed task without its record; whoever inserts the record settles
         who has the ISRC (see ``lose_isrc``).
         """
-        if self._held(task, run) is None:
+        if not self.holds(task, run):
             return None
         if isinstance(outcome, Failed):
             return self._retry(task, outcome, now, jitter)
@@ -233,9 +233,10 @@ class Rules:
                 return self.give_up(task, now)
 
     @staticmethod
-    def _held(task: Task, run: Run) -> Claim | None:
+    def holds(task: Task, run: Run) -> bool:
+        """Whether this run has the claim on the task."""
         fits = (task.generation, task.stage) == (run.generation, run.stage)
-        return task.claim if fits and task.claim and task.claim.run_id == run.id else None
+        return fits and task.claim is not None and task.claim.run_id == run.id
 
     @staticmethod
     def _stored(task: Task, outcome: Stored, now: datetime) -> Task:

@@ -1,0 +1,95 @@
+# Everything that a developer types; `make` alone lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GEN := shared/gen
+
+# The proto compiler finds its plug-ins on the PATH.
+PROTOC = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto -Iproto/third_party
+PROTOS = $(shell cd proto && find stagedoor -name '*.proto' | sort)
+SERVICES = $(filter %_service.proto,$(PROTOS))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo run test check fmt format lint types walls contract generated diagram proto docs bench clean
+
+##@ Use it
+
+demo: $(VENV)/.runtime ## import an Atmos master that it makes itself, from URL to record
+	@$(BIN)/python -m cli.demo
+
+run: $(VENV)/.runtime ## run everything on the default ports until Ctrl-C, data in var/
+	@$(BIN)/stagedoor up --data-dir var
+
+##@ Work on it
+
+test: $(VENV)/.development ## run all tests
+	$(BIN)/python -m pytest
+
+check: format lint types walls contract generated diagram ## run every check that is not a test
+
+fmt: $(VENV)/.development ## format the code and the contract
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd proto && ../$(BIN)/buf format --write --path stagedoor
+
+proto: $(VENV)/.development ## generate the stubs in shared/gen again
+	rm -rf $(GEN)/stagedoor && mkdir -p $(GEN)
+	$(PROTOC) --python_out=$(GEN) --mypy_out=quiet:$(GEN) $(PROTOS)
+	$(PROTOC) --grpc_python_out=$(GEN) --mypy_grpc_out=quiet:$(GEN) $(SERVICES)
+
+docs: $(VENV)/.development ## draw the life of a task in docs/ again
+	$(BIN)/python -m services.api.domain.diagram docs/life-of-a-task.md
+
+bench: ## benchmarks (none yet)
+	@echo "There are no benchmarks yet; what is measured so far is in the tests."
+
+clean: ## remove the environment, caches and the data of `make run`
+	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z]+:.*## / {printf "  make %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The parts of `make check`.
+
+format: $(VENV)/.development
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check .
+
+types: $(VENV)/.development
+	$(BIN)/mypy
+
+walls: $(VENV)/.development
+	$(BIN)/lint-imports
+
+contract: $(VENV)/.development
+	cd proto && ../$(BIN)/buf lint
+	cd proto && ../$(BIN)/buf format --diff --exit-code --path stagedoor
+
+generated: $(VENV)/.development
+	@$(MAKE) --no-print-directory proto GEN=$(VENV)/gen
+	diff -r -x __pycache__ $(VENV)/gen/stagedoor shared/gen/stagedoor || { echo 'run: make proto' >&2; exit 1; }
+
+diagram: $(VENV)/.development
+	$(BIN)/python -m services.api.domain.diagram --check docs/life-of-a-task.md
+
+# The environment, from the lock files alone; a stamp for each says that it is installed.
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Stagedoor needs Python 3.11 or newer; this one is %d.%d. Say which: make PYTHON=python3.11 ..." % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.development: requirements-dev.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,39 @@
+"""``stagedoor import``: one master from a URL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import AsJson  # noqa: TC001 - typer reads the annotations
+
+
+def import_(
+    *,
+    url: Annotated[str, typer.Argument(help="The HTTPS URL of the master.")],
+    isrc: Annotated[str, typer.Option(help="ISRC for the record.")],
+    track: Annotated[str, typer.Option(help="The track: an id or tracks/ID.")],
+    md5: Annotated[str, typer.Option(help="MD5 that the bytes must have.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Show it until it is final.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import a master; with --watch, exit 1 if that fails."""
+    from cli import watching
+    from cli.client import connect, resource_name
+    from cli.output import print_json
+    from stagedoor.v1.import_task_service_pb2 import CreateImportTaskRequest, ImportTask
+
+    wanted = ImportTask(
+        source_uri=url, isrc=isrc, target=resource_name("tracks", track), declared_md5=md5
+    )
+    with connect() as client:
+        task = client.call(
+            client.tasks.CreateImportTask, CreateImportTaskRequest(import_task=wanted)
+        )
+        if not as_json:
+            typer.echo(task.name)
+        elif not watch:
+            print_json(task)
+        if watch:
+            raise typer.Exit(watching.watch(client, task.name, as_json=as_json))

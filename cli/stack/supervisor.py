@@ -1,0 +1,238 @@
+"""Start everything in order, keep it running, stop it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import signal
+import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from cli.stack.child import Child, Launch, StartError, run_once, say
+from cli.stack.files import write_private
+from cli.stack.services import ApiService, NatsServer, PythonService
+from shared.bus.roles import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator, Mapping
+    from pathlib import Path
+
+READY_FILE = "ready.json"
+ADMIN = (sys.executable, "-m", "services.api.admin")
+NEW_TOKEN = ("token", "create", "--name", "local", "--tenant", "default", "--scopes", "admin")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user chose: an absolute data folder, where to listen, how many workers."""
+
+    data_dir: Path
+    http: str
+    grpc: str
+    downloaders: int = 1
+    validators: int = 1
+    ready_file: Path | None = None
+
+
+class Supervisor:
+    """The embedded stack of one data folder."""
+
+    def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
+        """Take the options and the environment; what the user set there wins."""
+        self._options = options
+        self._env = _environment(options, environ)
+        self._run = options.data_dir / "run"
+        self._token_file = options.data_dir / "token"
+        self._ready_files = [options.data_dir / READY_FILE]
+        if options.ready_file:
+            self._ready_files.append(options.ready_file)
+        self._broker: NatsServer | None = None
+        self._nats: list[Child] = []
+        self._api: list[Child] = []
+        self._fleets: dict[Role, list[Child]] = {}
+        self._token = ""
+        self._is_ready = False
+
+    async def run(self) -> None:
+        """Run the stack until SIGTERM or SIGINT; a second signal kills what has not stopped.
+
+        Raises StartError when a part of it never became ready, or the folder is in use.
+        """
+        self._run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(self._options.data_dir / "lock"), _signals_cancel(asyncio.current_task()):
+            try:
+                await self._start()
+                await _together(*(child.keep() for child in self._children))
+            except asyncio.CancelledError:
+                say("stopping; once more to stop at once")
+            finally:
+                await self._stop()
+
+    @property
+    def _workers(self) -> list[Child]:
+        return [child for group in self._fleets.values() for child in group]
+
+    @property
+    def _children(self) -> list[Child]:
+        """Every child, in the order in which they are to stop."""
+        return [*self._workers, *self._api, *self._nats]
+
+    async def _start(self) -> None:
+        await _together(self._start_broker(), self._admin("db", "upgrade"))
+        known = self._token_file.exists()
+        self._token = self._token_file.read_text() if known else await self._make_token()
+        self._plan_services()
+        await _together(*(child.start() for child in self._children if child.pid is None))
+        if known and not await asyncio.to_thread(_accepted, self._http, self._token):
+            self._token = await self._make_token()
+        self._is_ready = True
+        self._write_ready()
+        self._greet()
+
+    async def _start_broker(self) -> None:
+        if "STAGEDOOR_NATS_URL" in self._env:
+            return
+        self._broker = NatsServer(self._env, self._run, self._options.data_dir / "nats")
+        self._nats = [Child(self._broker, self._write_ready)]
+        await self._nats[0].start()
+
+    def _plan_services(self) -> None:
+        counts = {
+            Role.DOWNLOADER: self._options.downloaders,
+            Role.VALIDATOR: self._options.validators,
+        }
+        api = ApiService("api", Role.API, self._env_of(Role.API), self._run)
+        self._api = [Child(api, self._write_ready)]
+        for role, count in counts.items():
+            names = [f"{role}-{number}" for number in range(1, count + 1)]
+            services = [PythonService(n, role, self._env_of(role), self._run) for n in names]
+            self._fleets[role] = [Child(service, self._write_ready) for service in services]
+
+    def _env_of(self, role: Role) -> dict[str, str]:
+        env = dict(self._env)
+        if self._broker:
+            env["STAGEDOOR_NATS_URL"] = self._broker.url(role)
+        if role is not Role.API:  # only the API may touch the database
+            del env["STAGEDOOR_DATABASE_URL"]
+        return env
+
+    async def _make_token(self) -> str:
+        token = await self._admin(*NEW_TOKEN)
+        write_private(self._token_file, token)
+        return token
+
+    async def _admin(self, *arguments: str) -> str:
+        return await run_once(Launch((*ADMIN, *arguments), self._env))
+
+    @property
+    def _http(self) -> str:
+        return str(self._api[0].answer["http"])
+
+    def _write_ready(self) -> None:
+        """Tell where everything is, once everything is there, and again after each restart."""
+        if not self._is_ready:
+            return
+        text = json.dumps(self._ready(), indent=2) + "\n"
+        for path in self._ready_files:
+            write_private(path, text)
+
+    def _ready(self) -> dict[str, object]:
+        workers = {
+            role.value: [child.pid for child in group] for role, group in self._fleets.items()
+        }
+        nats = self._nats[0].pid if self._nats else None
+        return {
+            "http": self._http,
+            "grpc": self._api[0].answer["grpc"],
+            "nats": self._broker.url(Role.API) if self._broker else self._env["STAGEDOOR_NATS_URL"],
+            "token": self._token,
+            "data_dir": str(self._options.data_dir),
+            "pids": {"api": self._api[0].pid, "nats": nats, **workers},
+        }
+
+    def _greet(self) -> None:
+        sys.stdout.write(
+            f"Stagedoor is ready.\n"
+            f"  HTTP   {self._http}/api/v1/atmos-import-tasks\n"
+            f"  gRPC   {self._api[0].answer['grpc']}\n"
+            f"  token  {self._token}\n"
+            f"  data   {self._options.data_dir}\n"
+        )
+        sys.stdout.flush()
+
+    async def _stop(self) -> None:
+        for path in self._ready_files:
+            path.unlink(missing_ok=True)
+        try:
+            for group in (self._workers, self._api, self._nats):
+                await _together(*(child.stop() for child in group))
+        finally:
+            for child in self._children:
+                child.kill()
+
+
+def _environment(options: Options, environ: Mapping[str, str]) -> dict[str, str]:
+    data = options.data_dir
+    defaults = {
+        "STAGEDOOR_DATABASE_URL": f"sqlite+aiosqlite:///{data / 'stagedoor.db'}",
+        "STAGEDOOR_BLOBS_URL": (data / "blobs").as_uri(),
+    }
+    chosen = {
+        "STAGEDOOR_DATA_DIR": str(data),
+        "STAGEDOOR_HTTP_LISTEN": options.http,
+        "STAGEDOOR_GRPC_LISTEN": options.grpc,
+    }
+    return defaults | dict(environ) | chosen
+
+
+def _accepted(http: str, token: str) -> bool:
+    """Whether the API still takes a token of an earlier start."""
+    request = urllib.request.Request(  # noqa: S310 - our own child, over http
+        f"{http}/api/v1/tracks?page%5Bsize%5D=1", headers={"Authorization": f"Bearer {token}"}
+    )
+    try:
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        return refusal.code != HTTPStatus.UNAUTHORIZED
+    return True
+
+
+async def _together(*jobs: Coroutine[None, None, object]) -> None:
+    """Run all at once; the first that fails cancels the others, and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep a second supervisor out of the folder; the lock goes when the process does."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(f"another stagedoor runs in {path.parent}") from None
+        yield
+
+
+@contextmanager
+def _signals_cancel(task: asyncio.Task[None] | None) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if task:
+            loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,100 @@
+"""Following a task until it is final, on a terminal or in a log."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from cli.errors import UNAVAILABLE, CommandError
+from cli.output import console, print_json, problem_lines, state_of
+from stagedoor.v1.import_task_service_pb2 import ImportTask, WatchImportTaskRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Progress
+
+    from cli.client import Client
+
+FAILED: Final = frozenset({ImportTask.STATE_DOWNLOAD_FAILED, ImportTask.STATE_VALIDATION_FAILED})
+FINAL: Final = FAILED | {ImportTask.STATE_COMPLETED}
+PAUSES_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 5.0)
+"""How long to wait for a server that restarts, try by try."""
+
+
+def follow(client: Client, name: str) -> Iterator[ImportTask]:
+    """The task now and at every change until it is final; a restart of the server is waited for.
+
+    Raises CommandError.
+    """
+    pauses = iter(PAUSES_SECONDS)
+    while True:
+        try:
+            request = WatchImportTaskRequest(name=name)
+            for task in client.stream(client.tasks.WatchImportTask, request):
+                pauses = iter(PAUSES_SECONDS)
+                yield task
+                if task.state in FINAL:
+                    return
+        except CommandError as error:
+            pause = next(pauses, None)
+            if error.reason != UNAVAILABLE or pause is None:
+                raise
+            time.sleep(pause)
+
+
+def watch(client: Client, name: str, *, as_json: bool) -> int:
+    """Show the task until it is final; the exit code is 1 if it failed."""
+    tasks = follow(client, name)
+    last = _print_each(tasks) if as_json else _show(tasks)
+    return int(last.state in FAILED)
+
+
+def _print_each(tasks: Iterator[ImportTask]) -> ImportTask:
+    last = ImportTask()
+    for task in tasks:
+        if task != last:
+            print_json(task, indent=None)
+        last = task
+    return last
+
+
+def _show(tasks: Iterator[ImportTask]) -> ImportTask:
+    last = ImportTask()
+    with _progress() as bar:
+        row = bar.add_task("", total=None)
+        for task in tasks:
+            if task.state != last.state:
+                bar.console.print(state_of(task))
+            total = task.progress.total_bytes if task.progress.HasField("total_bytes") else None
+            bar.update(
+                row,
+                description=f"{state_of(task)} {task.progress.stage}".strip(),
+                completed=task.progress.done_bytes,
+                total=total,
+            )
+            last = task
+    for line in _ending(last):
+        console().print(line, soft_wrap=True)
+    return last
+
+
+def _progress() -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+    out = console()
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+    )
+
+
+def _ending(task: ImportTask) -> Iterator[str]:
+    yield from problem_lines(task.problems)
+    if task.record:
+        yield task.record

@@ -1,0 +1,87 @@
+"""Opening the database: SQLite by default, PostgreSQL by URL, the same rules on both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+BUSY_SECONDS = 10
+READERS = 8
+_POSTGRES_SETTINGS = {
+    "application_name": "stagedoor",
+    "statement_timeout": "15s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """One engine to write with and one to read with.
+
+    ``write_concurrency`` is how many transactions may be in flight: SQLite has one writer.
+    """
+
+    write: AsyncEngine
+    read: AsyncEngine
+    write_concurrency: int
+
+    async def dispose(self) -> None:
+        """Close every connection."""
+        await self.write.dispose()
+        await self.read.dispose()
+
+
+def open_engines(url: str) -> Engines:
+    """Engines for sqlite+aiosqlite:///… or postgresql+asyncpg://…; nothing is connected yet."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return _open_sqlite(url)
+    return _open_postgres(url)
+
+
+def _open_sqlite(url: str) -> Engines:
+    arguments: dict[str, Any] = {
+        "connect_args": {"timeout": BUSY_SECONDS},
+        "pool_reset_on_return": None,
+    }
+    write = create_async_engine(url, pool_size=1, max_overflow=0, **arguments)
+    read = create_async_engine(
+        url, pool_size=READERS, max_overflow=0, isolation_level="AUTOCOMMIT", **arguments
+    )
+    for engine in (write, read):
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    # IMMEDIATE takes the write lock at once: a read that becomes a write later would lose updates.
+    event.listen(write.sync_engine, "begin", _begin_immediate)
+    return Engines(write, read, write_concurrency=1)
+
+
+def _open_postgres(url: str) -> Engines:
+    arguments: dict[str, Any] = {
+        "connect_args": {"server_settings": _POSTGRES_SETTINGS, "timeout": 10},
+        "pool_pre_ping": True,
+    }
+    write = create_async_engine(url, pool_size=2, max_overflow=0, **arguments)
+    read = create_async_engine(
+        url, pool_size=READERS, max_overflow=0, isolation_level="AUTOCOMMIT", **arguments
+    )
+    return Engines(write, read, write_concurrency=2)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = (
+        None  # transactions begin where we say so, not where the driver does
+    )
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,253 @@
+"""The one way to the database: units of work, many to a commit, and autocommit reads.
+
+A unit is a plain function of a transaction: it can await nothing, so nothing but the database can
+keep a transaction open. Units that arrive while a transaction is in flight share the next one.
+The caller may be cancelled at any time; the unit then still commits or fails as a whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import structlog
+from sqlalchemy import Connection, DateTime, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from services.api.db.engine import READERS
+from services.api.db.tables import totals
+from services.api.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Table
+
+    from services.api.db.engine import Engines
+
+T = TypeVar("T")
+
+MAX_BATCH = 128
+ALONE_TRIES = 3
+_UNREACHABLE = (OSError, PoolTimeout, TimeoutError)
+_CLOCK = select(func.clock_timestamp(type_=DateTime(timezone=True)))
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What a unit works with.
+
+    ``notify`` collects topics to signal after the commit, ``totals`` the changes of kept counts.
+    """
+
+    connection: Connection
+    topics: set[str] = field(default_factory=set)
+    totals: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def now(self) -> datetime:
+        """The wall clock of the database, not the start of the transaction."""
+        if self.connection.dialect.name == "sqlite":
+            return datetime.now(UTC)  # SQLite runs in this process
+        return self.connection.execute(_CLOCK).scalar_one().astimezone(UTC)
+
+    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT that knows ON CONFLICT."""
+        return _insert(self.connection, table)
+
+    def notify(self, topic: str) -> None:
+        """Signal the topic once the transaction has committed."""
+        self.topics.add(topic)
+
+    def count(self, tenant: str, collection: str, status: str, by: int) -> None:
+        """Change the kept count of a collection."""
+        self.totals[tenant, collection, status] += by
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    unit: Callable[[Transaction], T]
+    answer: asyncio.Future[T]
+    result: T | None = None
+    refusal: Exception | None = None
+
+    def settle(self) -> None:
+        if self.answer.done():
+            return  # the caller has gone; what was committed stays
+        if self.refusal is not None:
+            self.answer.set_exception(self.refusal)
+        else:
+            self.answer.set_result(self.result)  # type: ignore[arg-type] # None is a T where a unit gives None
+
+
+class Executor:
+    """Runs units of work and reads."""
+
+    def __init__(self, engines: Engines, notify: Callable[[str], None]) -> None:
+        """Take the engines and whom to tell of commits."""
+        self._engines = engines
+        self._notify = notify
+        self._queue: list[_Job[Any]] = []
+        self._flights: set[asyncio.Task[None]] = set()
+        self._readers = asyncio.Semaphore(READERS)
+
+    async def write(self, unit: Callable[[Transaction], T]) -> T:
+        """Run a unit and answer after its commit.
+
+        Raises what the unit refuses, and Unavailable when the database cannot be reached or the
+        fate of the commit is unknown.
+        """
+        job = _Job(unit, asyncio.get_running_loop().create_future())
+        self._queue.append(job)
+        self._take_off()
+        answer: T = await job.answer
+        return answer
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a query outside any transaction."""
+        async with self._readers:
+            try:
+                async with self._engines.read.connect() as connection:
+                    return await connection.run_sync(query)
+            except (DBAPIError, *_UNREACHABLE) as error:
+                raise _refusal(error) from error
+
+    async def close(self) -> None:
+        """Finish what was begun, then close every connection."""
+        while self._flights:
+            await asyncio.wait(self._flights)
+        await self._engines.dispose()
+
+    def _take_off(self) -> None:
+        while self._queue and len(self._flights) < self._engines.write_concurrency:
+            batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
+            flight = asyncio.create_task(self._fly(batch))
+            self._flights.add(flight)
+            flight.add_done_callback(self._landed)
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._take_off()
+
+    async def _fly(self, batch: list[_Job[Any]]) -> None:
+        try:
+            for job in await self._attempt(batch):
+                await self._fly_alone(job)
+        except Exception as fault:  # noqa: BLE001 - nobody may wait for ever for an answer
+            for job in batch:
+                job.refusal = fault
+        for job in batch:
+            job.settle()
+
+    async def _fly_alone(self, job: _Job[Any]) -> None:
+        for _ in range(ALONE_TRIES):
+            job.refusal = None
+            if not await self._attempt([job]):
+                return
+
+    async def _attempt(self, batch: list[_Job[Any]]) -> list[_Job[Any]]:
+        """Run a batch in one transaction; give back the jobs that deserve a run of their own."""
+        try:
+            async with self._engines.write.connect() as connection:
+                flown = await connection.run_sync(_fly_units, batch)
+                await connection.commit()
+        except _BrokenBatchError as broken:
+            _refuse(batch, broken.cause)
+            return batch
+        except (SQLAlchemyError, *_UNREACHABLE) as error:
+            # Nothing began, or the fate of the COMMIT is unknown and another run could do things
+            # twice: the caller has to ask again.
+            _refuse(batch, error)
+            return []
+        for topic in flown.topics:
+            self._notify(topic)
+        return flown.again
+
+
+class _BrokenBatchError(Exception):
+    """One unit ended the transaction of all: each has to run alone."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+@dataclass(slots=True)
+class _Flown:
+    topics: set[str]
+    again: list[_Job[Any]]
+
+
+def _fly_units(connection: Connection, batch: list[_Job[Any]]) -> _Flown:
+    topics: set[str] = set()
+    counts: Counter[tuple[str, str, str]] = Counter()
+    again: list[_Job[Any]] = []
+    for job in batch:
+        transaction = Transaction(connection)
+        try:
+            with connection.begin_nested():
+                job.result = job.unit(transaction)
+        except SQLAlchemyError as error:
+            if not _is_open(connection):  # a full disk ends all of it, not the savepoint
+                raise _BrokenBatchError(error) from error
+            _refuse([job], error)
+            again.append(job)
+        except Exception as refusal:  # noqa: BLE001 - whatever a unit raises is its caller's answer
+            job.refusal = refusal
+        else:
+            topics |= transaction.topics
+            counts.update(transaction.totals)
+    _add_totals(connection, counts)
+    return _Flown(topics, again)
+
+
+def _is_open(connection: Connection) -> bool:
+    if connection.invalidated:
+        return False
+    driver: Any = connection.connection.driver_connection
+    return connection.dialect.name != "sqlite" or bool(driver.in_transaction)
+
+
+def _add_totals(connection: Connection, counts: Counter[tuple[str, str, str]]) -> None:
+    # In key order, and after everything else: no two transactions wait for each other's counts.
+    for (tenant, collection, status), by in sorted(counts.items()):
+        if by:
+            new = _insert(connection, totals).values(
+                tenant=tenant, collection=collection, status=status, n=by
+            )
+            connection.execute(
+                new.on_conflict_do_update(
+                    index_elements=["tenant", "collection", "status"],
+                    set_={"n": totals.c.n + new.excluded.n},
+                )
+            )
+
+
+def _refuse(batch: list[_Job[Any]], error: Exception) -> None:
+    refusal = _refusal(error)
+    for job in batch:
+        job.refusal = refusal
+
+
+def _refusal(error: Exception) -> Exception:
+    if isinstance(error, (IntegrityError, ProgrammingError, DataError)):
+        return error  # a fault of ours, not of the database
+    _log.warning("database_unavailable", error=type(error).__name__)
+    return Unavailable()

@@ -1,0 +1,122 @@
+"""Records in the database; its unique indexes decide who has an ISRC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from services.api.db import lists
+from services.api.db.rows import record_values, to_record
+from services.api.db.tables import records
+from services.api.domain.task import DOLBY_ATMOS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from services.api.db.executor import Transaction
+    from services.api.domain.catalogue import Record
+    from services.api.domain.page import Page
+    from services.api.domain.queries import RecordQuery
+
+COLLECTION = "records"
+VALID = "valid"
+_is_valid = records.c.superseded_at.is_(None)
+
+
+def replace_valid(transaction: Transaction, new: Record) -> tuple[bool, Record | None]:
+    """Put a record in the place of its task's valid one.
+
+    Answers whether it has the ISRC, and the record that it superseded; when another task's valid
+    record holds the ISRC everything stays as it was.
+    """
+    old = valid_of_task(transaction.connection, new.task_id)
+    if old is not None:
+        _set_superseded(transaction, old, new.created_at)
+    insert = transaction.insert(records).values(**record_values(new)).on_conflict_do_nothing()
+    if transaction.connection.execute(insert).rowcount == 0:
+        if old is not None:
+            _set_superseded(transaction, old, None)
+        return False, None
+    if old is None:
+        transaction.count(new.tenant, COLLECTION, VALID, 1)
+    return True, old
+
+
+def _set_superseded(transaction: Transaction, record: Record, moment: datetime | None) -> None:
+    transaction.connection.execute(
+        update(records).where(records.c.id == record.id).values(superseded_at=moment)
+    )
+
+
+def valid_of_task(connection: Connection, task_id: UUID) -> Record | None:
+    """The valid record of a task."""
+    query = select(records).where(records.c.task_id == task_id, _is_valid)
+    return lists.fetch_one(connection, query, to_record)
+
+
+def delete_of_task(transaction: Transaction, task_id: UUID) -> set[str]:
+    """Remove every record of a task; give the blob keys that they named."""
+    rows = transaction.connection.execute(
+        delete(records)
+        .where(records.c.task_id == task_id)
+        .returning(records.c.blob_key, records.c.tenant, records.c.superseded_at)
+    ).all()
+    for row in rows:
+        if row.superseded_at is None:
+            transaction.count(row.tenant, COLLECTION, VALID, -1)
+    return {row.blob_key for row in rows}
+
+
+def isrc_is_taken(connection: Connection, tenant: str, isrc: str, except_task: UUID | None) -> bool:
+    """Whether a valid Atmos record of another task holds the ISRC."""
+    conditions = [
+        records.c.tenant == tenant,
+        records.c.isrc == isrc,
+        records.c.master_type == DOLBY_ATMOS,
+        _is_valid,
+    ]
+    if except_task is not None:
+        conditions.append(records.c.task_id != except_task)
+    return connection.execute(select(records.c.id).where(*conditions).limit(1)).first() is not None
+
+
+def find(connection: Connection, tenant: str, id_: UUID) -> Record | None:
+    """A tenant's record, valid or superseded."""
+    query = select(records).where(records.c.id == id_, records.c.tenant == tenant)
+    return lists.fetch_one(connection, query, to_record)
+
+
+def fetch_page(connection: Connection, tenant: str, query: RecordQuery) -> Page[Record]:
+    """A page of a tenant's valid records, oldest first."""
+    narrow: list[ColumnElement[bool]] = [
+        *lists.one_of(records.c.id, query.ids),
+        *lists.one_of(records.c.target_id, query.target_ids),
+        *lists.one_of(records.c.isrc, query.isrcs),
+    ]
+    conditions = [records.c.tenant == tenant, _is_valid, *narrow]
+
+    def total() -> int:
+        if narrow:
+            return lists.count(connection, records, conditions)
+        return lists.kept_total(connection, tenant, COLLECTION)
+
+    return lists.fetch_page(connection, records, conditions, query, to_item=to_record, total=total)
+
+
+def any_for_target(connection: Connection, tenant: str, target_id: UUID) -> bool:
+    """Whether a valid record is linked to this target."""
+    query = select(records.c.id).where(
+        records.c.tenant == tenant, records.c.target_id == target_id, _is_valid
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def keys_in_use(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Those of the blob keys that a valid record names."""
+    column = records.c.blob_key
+    return set(connection.scalars(select(column).where(column.in_(keys), _is_valid)))

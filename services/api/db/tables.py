@@ -1,0 +1,198 @@
+"""The tables. Every row has a tenant; every list and every search has its index."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Uuid,
+    text,
+)
+
+from services.api.db.types import Json, UtcDateTime
+from services.api.domain.lifecycle import Status
+from services.api.domain.task import DOLBY_ATMOS
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_STATUSES = ", ".join(f"'{status}'" for status in Status)
+
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("title", String(255), nullable=False),
+    Column("isrc", String(12)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "tenant", "id"),
+)
+
+import_tasks = Table(
+    "import_tasks",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("master_type", String(32), nullable=False),
+    Column("source_uri", String(2048)),
+    Column("isrc", String(12)),
+    Column("target_type", String(32)),
+    Column("target_id", Uuid),
+    Column("declared_md5", String(32)),
+    Column("status", String(32), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime),
+    Column("attempts", Integer, nullable=False),
+    Column("published", Integer, nullable=False),
+    # The claim: all three or none.
+    Column("run_id", Uuid),
+    Column("lease_until", UtcDateTime),
+    Column("deadline", UtcDateTime),
+    Column("done_bytes", BigInteger),
+    Column("total_bytes", BigInteger),
+    # The fetched master: all three or none.
+    Column("blob_key", String(255)),
+    Column("size_bytes", BigInteger),
+    Column("actual_md5", String(32)),
+    Column("format", Json),
+    Column("problems", Json, nullable=False),
+    Column("last_failure", Json),
+    Column("record_id", Uuid),
+    CheckConstraint(f"status IN ({_STATUSES})", name="status"),
+    CheckConstraint("(run_id IS NULL) = (lease_until IS NULL)", name="claim"),
+    Index(None, "tenant", "id"),
+    Index(None, "tenant", "status", "id"),
+    Index(None, "tenant", "target_id", "id"),
+    Index(
+        None,
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        None,
+        "blob_key",
+        sqlite_where=text("blob_key IS NOT NULL"),
+        postgresql_where=text("blob_key IS NOT NULL"),
+    ),
+)
+
+_VALID = "superseded_at IS NULL"
+_VALID_ATMOS = f"{_VALID} AND master_type = '{DOLBY_ATMOS}'"
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("task_id", Uuid, ForeignKey("import_tasks.id"), nullable=False),
+    Column("target_type", String(32)),
+    Column("target_id", Uuid),
+    Column("isrc", String(12)),
+    Column("master_type", String(32), nullable=False),
+    Column("blob_key", String(255), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("md5", String(32), nullable=False),
+    Column("format", Json, nullable=False),
+    Column("problems", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("superseded_at", UtcDateTime),
+    Index("ix_records_task_id", "task_id"),
+    Index("ix_records_blob_key", "blob_key"),
+    Index(
+        "ix_records_tenant_id",
+        "tenant",
+        "id",
+        sqlite_where=text(_VALID),
+        postgresql_where=text(_VALID),
+    ),
+    Index("ix_records_tenant_target_id_id", "tenant", "target_id", "id"),
+    # These two decide every race: one valid Atmos record per ISRC, one valid record per task.
+    Index(
+        "uq_records_valid_isrc",
+        "tenant",
+        "isrc",
+        unique=True,
+        sqlite_where=text(_VALID_ATMOS),
+        postgresql_where=text(_VALID_ATMOS),
+    ),
+    Index(
+        "uq_records_valid_task",
+        "task_id",
+        unique=True,
+        sqlite_where=text(_VALID),
+        postgresql_where=text(_VALID),
+    ),
+)
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    # The collection, and for tasks the status: kept so that no list has to count.
+    Column("collection", String(32), primary_key=True),
+    Column("status", String(32), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("subject", String(255), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("time", UtcDateTime, nullable=False),
+    Column("taken_until", UtcDateTime),
+)
+
+doomed_blobs = Table(
+    "doomed_blobs",
+    metadata,
+    Column("blob_key", String(255), primary_key=True),
+    Column("doomed_at", UtcDateTime, nullable=False),
+    Index(None, "doomed_at"),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("subject", String(255), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("key_id", String(16), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)

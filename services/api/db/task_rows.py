@@ -1,0 +1,148 @@
+"""Import tasks in the database.
+
+Whoever changes a task here also writes its event, keeps the counts and signals the change: all in
+the same transaction, so that none of them can be forgotten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import delete, select, update
+from uuid_utils.compat import uuid7
+
+from services.api import signals
+from services.api.db import lists
+from services.api.db.rows import task_values, to_task
+from services.api.db.tables import import_tasks, outbox
+from services.api.domain.lifecycle import FAILED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlalchemy import Connection
+
+    from services.api.db.executor import Transaction
+    from services.api.domain.page import Page
+    from services.api.domain.queries import TaskQuery
+    from services.api.domain.task import Task
+
+COLLECTION = "import_tasks"
+EVENT_TYPE = "stagedoor.import_task.{status}"
+EVENT_SUBJECT = "stagedoor.events.{tenant}.import_task.{status}"
+DELETED = "deleted"
+
+
+class EventEncoder(Protocol):
+    """Makes the payload of a task's event."""
+
+    def __call__(self, task: Task, *, deleted: bool, now: datetime) -> bytes:
+        """Encode the task as it is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRows:
+    """Reads and writes the rows of import tasks."""
+
+    encode: EventEncoder
+
+    def insert(self, transaction: Transaction, task: Task) -> None:
+        """Add a task."""
+        transaction.connection.execute(import_tasks.insert().values(**task_values(task)))
+        transaction.count(task.tenant, COLLECTION, task.status, 1)
+        self._tell(transaction, task)
+
+    def save(self, transaction: Transaction, before: Task, after: Task) -> None:
+        """Write what has changed; ``before`` must be the locked row of this transaction."""
+        old, new = task_values(before), task_values(after)
+        changed = {name: value for name, value in new.items() if old[name] != value}
+        if not changed:
+            return
+        transaction.connection.execute(
+            update(import_tasks).where(import_tasks.c.id == after.id).values(**changed)
+        )
+        if after.version == before.version:  # progress: seen by who looks, no event
+            transaction.notify(signals.task_topic(after.id))
+            return
+        transaction.count(before.tenant, COLLECTION, before.status, -1)
+        transaction.count(after.tenant, COLLECTION, after.status, 1)
+        self._tell(transaction, after)
+
+    def delete(self, transaction: Transaction, task: Task, now: datetime) -> None:
+        """Remove a task's row."""
+        transaction.connection.execute(delete(import_tasks).where(import_tasks.c.id == task.id))
+        transaction.count(task.tenant, COLLECTION, task.status, -1)
+        self._write_event(transaction, task, DELETED, now)
+        transaction.notify(signals.task_topic(task.id))
+
+    def _tell(self, transaction: Transaction, task: Task) -> None:
+        self._write_event(transaction, task, task.status, task.updated_at)
+        transaction.notify(signals.task_topic(task.id))
+        if task.due_at is not None:
+            transaction.notify(signals.DISPATCH)
+
+    def _write_event(
+        self, transaction: Transaction, task: Task, status: str, now: datetime
+    ) -> None:
+        transaction.connection.execute(
+            outbox.insert().values(
+                id=uuid7(),
+                subject=EVENT_SUBJECT.format(tenant=task.tenant, status=status),
+                type=EVENT_TYPE.format(status=status),
+                payload=self.encode(task, deleted=status == DELETED, now=now),
+                time=now,
+            )
+        )
+        transaction.notify(signals.OUTBOX)
+
+
+def find(connection: Connection, tenant: str, id_: UUID) -> Task | None:
+    """A tenant's task, as it was last committed."""
+    query = select(import_tasks).where(import_tasks.c.id == id_, import_tasks.c.tenant == tenant)
+    return lists.fetch_one(connection, query, to_task)
+
+
+def lock(transaction: Transaction, id_: UUID, tenant: str | None = None) -> Task | None:
+    """A task whose row nobody else can change until the commit."""
+    conditions = [import_tasks.c.id == id_]
+    if tenant is not None:
+        conditions.append(import_tasks.c.tenant == tenant)
+    query = select(import_tasks).where(*conditions).with_for_update()
+    return lists.fetch_one(transaction.connection, query, to_task)
+
+
+def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Task]:
+    """A page of a tenant's tasks, oldest first."""
+    conditions = [
+        import_tasks.c.tenant == tenant,
+        *lists.one_of(import_tasks.c.id, query.ids),
+        *lists.one_of(import_tasks.c.status, query.statuses),
+        *lists.one_of(import_tasks.c.target_id, query.target_ids),
+    ]
+
+    def total() -> int:
+        if query.ids is None and query.target_ids is None:
+            return lists.kept_total(connection, tenant, COLLECTION, query.statuses)
+        return lists.count(connection, import_tasks, conditions)
+
+    return lists.fetch_page(
+        connection, import_tasks, conditions, query, to_item=to_task, total=total
+    )
+
+
+def any_for_target(connection: Connection, tenant: str, target_id: UUID) -> bool:
+    """Whether a task is linked to this target."""
+    query = select(import_tasks.c.id).where(
+        import_tasks.c.tenant == tenant, import_tasks.c.target_id == target_id
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def keys_in_use(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Those of the blob keys that a task needs; a failed one needs its bytes no more."""
+    column = import_tasks.c.blob_key
+    needs = import_tasks.c.status.not_in(FAILED)
+    return set(connection.scalars(select(column).where(column.in_(keys), needs)))

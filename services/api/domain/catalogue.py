@@ -1,0 +1,42 @@
+"""What the catalogue holds beside tasks: tracks, and the records that were accepted for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from services.api.domain.task import Finding, Master, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """What a master belongs to; ``isrc`` is that of its stereo recording."""
+
+    id: UUID
+    tenant: str
+    title: str
+    isrc: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A master that was accepted; valid until ``superseded_at`` is set."""
+
+    id: UUID
+    tenant: str
+    task_id: UUID
+    target: Target | None
+    isrc: str | None
+    master_type: str
+    master: Master
+    format: Mapping[str, object]
+    problems: tuple[Finding, ...]
+    created_at: datetime
+    superseded_at: datetime | None = None

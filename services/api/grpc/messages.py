@@ -1,0 +1,133 @@
+"""What the domain knows, as messages of the contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf.json_format import ParseDict
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.api.grpc.names import IMPORT_TASKS, RECORDS, TRACKS, name_of
+from stagedoor.events.v1.import_task_event_pb2 import ImportTaskEvent
+from stagedoor.v1.import_task_service_pb2 import ImportTask
+from stagedoor.v1.problem_pb2 import Format, Problem
+from stagedoor.v1.record_service_pb2 import Record
+from stagedoor.v1.track_service_pb2 import Track
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from services.api.domain import catalogue
+    from services.api.domain.lifecycle import Status
+    from services.api.domain.task import Finding, Progress, Target, Task
+
+STATE_PREFIX = "STATE_"
+
+
+def import_task(task: Task) -> ImportTask:
+    """The task as clients see it."""
+    message = ImportTask(
+        name=name_of(IMPORT_TASKS, task.id),
+        source_uri=task.source_uri or "",
+        isrc=task.isrc or "",
+        target=_target(task.target),
+        declared_md5=task.declared_md5 or "",
+        master_type=_master_type(task.master_type),
+        state=state(task.status),
+        record=name_of(RECORDS, task.record_id) if task.record_id else "",
+        problems=[_problem(finding) for finding in task.problems],
+        generation=task.generation,
+        attempts=task.attempts,
+        version=task.version,
+        create_time=_timestamp(task.created_at),
+        update_time=_timestamp(task.updated_at),
+        next_attempt_time=_next_attempt(task),
+        progress=_progress(task.progress) if task.progress else None,
+        last_failure=_problem(task.last_failure) if task.last_failure else None,
+    )
+    if task.master:
+        message.size_bytes = task.master.size_bytes
+        message.actual_md5 = task.master.md5
+    return message
+
+
+def track(track: catalogue.Track) -> Track:
+    """The track as clients see it."""
+    return Track(
+        name=name_of(TRACKS, track.id),
+        title=track.title,
+        isrc=track.isrc or "",
+        create_time=_timestamp(track.created_at),
+        update_time=_timestamp(track.updated_at),
+    )
+
+
+def record(record: catalogue.Record) -> Record:
+    """The record as clients see it."""
+    return Record(
+        name=name_of(RECORDS, record.id),
+        import_task=name_of(IMPORT_TASKS, record.task_id),
+        target=_target(record.target),
+        isrc=record.isrc or "",
+        master_type=_master_type(record.master_type),
+        md5=record.master.md5,
+        size_bytes=record.master.size_bytes,
+        format=_format(record.format),
+        problems=[_problem(finding) for finding in record.problems],
+        create_time=_timestamp(record.created_at),
+        supersede_time=_timestamp(record.superseded_at),
+    )
+
+
+def event_payload(task: Task, *, deleted: bool, now: datetime) -> bytes:
+    """What the world is told about a change of a task: a serialised ImportTaskEvent."""
+    seen = import_task(task)
+    if deleted:
+        seen = ImportTask(name=seen.name, generation=seen.generation, version=seen.version)
+    event = ImportTaskEvent(import_task=seen, deleted=deleted, event_time=_timestamp(now))
+    return event.SerializeToString(deterministic=True)
+
+
+def state(status: Status) -> ImportTask.State.ValueType:
+    """The contract's word for a status."""
+    return ImportTask.State.Value(STATE_PREFIX + status.name)
+
+
+def _master_type(master_type: str) -> ImportTask.MasterType.ValueType:
+    return ImportTask.MasterType.Value(f"MASTER_TYPE_{master_type.upper()}")
+
+
+def _target(target: Target | None) -> str:
+    return name_of(target.type, target.id) if target else ""
+
+
+def _progress(progress: Progress) -> ImportTask.Progress:
+    return ImportTask.Progress(
+        stage=progress.stage,
+        done_bytes=progress.done_bytes,
+        total_bytes=progress.total_bytes,
+    )
+
+
+def _next_attempt(task: Task) -> Timestamp | None:
+    # While claimed, due_at is the lease's end; once published, the next look at a silent fleet.
+    waiting = task.last_failure and not task.claim and not task.published
+    return _timestamp(task.due_at) if waiting else None
+
+
+def _problem(finding: Finding) -> Problem:
+    severity = Problem.Severity.Value(f"SEVERITY_{finding['severity'].upper()}")
+    return Problem(**{key: finding[key] for key in finding if key != "severity"}, severity=severity)
+
+
+def _format(seen: Mapping[str, object]) -> Format:
+    return ParseDict(dict(seen), Format(), ignore_unknown_fields=True)
+
+
+def _timestamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp

@@ -1,0 +1,103 @@
+"""The gRPC server: our services, health and reflection on one port."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from services.api.grpc.import_tasks import ImportTaskServicer
+from services.api.grpc.interceptors import Auth, DeadlineCap, ErrorMapping
+from services.api.grpc.records import RecordServicer
+from services.api.grpc.tracks import TrackServicer
+from stagedoor.v1 import import_task_service_pb2, record_service_pb2, track_service_pb2
+from stagedoor.v1.import_task_service_pb2_grpc import add_ImportTaskServiceServicer_to_server
+from stagedoor.v1.record_service_pb2_grpc import add_RecordServiceServicer_to_server
+from stagedoor.v1.track_service_pb2_grpc import add_TrackServiceServicer_to_server
+
+if TYPE_CHECKING:
+    from services.api.use_cases.use_cases import UseCases
+
+MAX_REQUEST_BYTES: Final = 64 * 1024
+MAX_METADATA_BYTES: Final = 16 * 1024
+MAX_CONCURRENT_RPCS: Final = 1000
+GRACE_SECONDS: Final = 5.0
+
+SERVICES: Final = tuple(
+    service.full_name
+    for file in (import_task_service_pb2, track_service_pb2, record_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+)
+OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+    # A second server on our port must fail, not share it.
+    ("grpc.so_reuseport", 0),
+    # Find dead clients of quiet watches, and let clients look for a dead server as often.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class GrpcServer:
+    """A running server; ``port`` is the one it listens on."""
+
+    def __init__(
+        self,
+        server: aio.Server,
+        health_: health.aio.HealthServicer,
+        stopping: asyncio.Event,
+        port: int,
+    ) -> None:
+        """Hold what ``serve`` has built."""
+        self._server = server
+        self._health = health_
+        self._stopping = stopping
+        self.port = port
+
+    async def set_ready(self, *, ready: bool) -> None:
+        """Tell health checks whether calls can be served; they cannot at first."""
+        serving = health_pb2.HealthCheckResponse.SERVING
+        status = serving if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for service in ("", *SERVICES):
+            await self._health.set(service, status)
+
+    async def stop(self, grace: float = GRACE_SECONDS) -> None:
+        """End the watches, let other calls finish for ``grace`` seconds, then cancel them."""
+        await self._health.enter_graceful_shutdown()
+        self._stopping.set()
+        await self._server.stop(grace)
+
+
+async def serve(
+    use_cases: UseCases, listen: str, *, max_concurrent_rpcs: int = MAX_CONCURRENT_RPCS
+) -> GrpcServer:
+    """Serve the use cases at ``host:port``, port 0 for any; RuntimeError if that is taken.
+
+    Not ready at first. Calls over ``max_concurrent_rpcs`` are answered RESOURCE_EXHAUSTED.
+    """
+    stopping = asyncio.Event()
+    server = aio.server(
+        interceptors=(Auth(use_cases.tokens), DeadlineCap(), ErrorMapping()),
+        options=OPTIONS,
+        maximum_concurrent_rpcs=max_concurrent_rpcs,
+    )
+    add_ImportTaskServiceServicer_to_server(
+        ImportTaskServicer(use_cases.import_tasks, stopping), server
+    )
+    add_TrackServiceServicer_to_server(TrackServicer(use_cases.tracks), server)
+    add_RecordServiceServicer_to_server(RecordServicer(use_cases.records), server)
+    health_ = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_, server)
+    names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    running = GrpcServer(server, health_, stopping, server.add_insecure_port(listen))
+    await running.set_ready(ready=False)
+    await server.start()
+    return running

@@ -1,0 +1,289 @@
+"""Atmos import tasks, with the tracks and records around them, as JSON:API under /api/v1.
+
+Reads like the published document: what a task looks like, its filters, then what can be done with
+it; tracks and records follow in the same style. What it tells beyond that document is in ``meta``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from services.api.domain.lifecycle import FAILED, Status
+from services.api.domain.queries import RecordQuery, TaskQuery, TrackQuery
+from services.api.domain.values import parse_isrc
+from services.api.http.jsonapi.app import make_jsonapi_app
+from services.api.http.jsonapi.endpoints import Operations, Served
+from services.api.http.jsonapi.parse import parse_id
+from services.api.http.jsonapi.resource import Attribute, Filter, Resource, ToOne
+from services.api.use_cases.import_tasks import TaskFields
+from services.api.use_cases.tracks import MAX_TITLE, TrackFields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from aiohttp import web
+
+    from services.api.domain.catalogue import Record, Track
+    from services.api.domain.task import Finding, Target, Task
+    from services.api.http.jsonapi.queries import Query
+    from services.api.use_cases.import_tasks import ImportTasks
+    from services.api.use_cases.records import Records
+    from services.api.use_cases.tracks import Tracks
+    from services.api.use_cases.use_cases import UseCases
+
+PREFIX = "/api/v1"
+
+_REQUIRED = ("source_uri", "isrc", "target")
+
+
+class Problem(msgspec.Struct):
+    """A finding of an import; null where there is nothing to say."""
+
+    code: str
+    detail: str
+    severity: str
+    location: str | None
+    spec: str | None
+    measured: str | None
+    allowed: str | None
+
+
+class Failure(msgspec.Struct):
+    """Why the last attempt, or the whole import, failed."""
+
+    code: str
+    detail: str
+
+
+class Progress(msgspec.Struct, rename="camel"):
+    """How far the running stage is, in bytes."""
+
+    stage: str
+    done_bytes: int
+    total_bytes: int | None
+
+
+class Format(msgspec.Struct, rename="camel"):
+    """What is in a master: hertz, bits, counts of channels, seconds; null where unknown."""
+
+    container: str | None
+    codec: str | None
+    sample_rate: int | None
+    bit_depth: int | None
+    channels: int | None
+    bed_channels: int | None
+    objects: int | None
+    duration: float | None
+
+
+def _problems(findings: tuple[Finding, ...], *severities: str) -> list[Problem]:
+    return [_problem(finding) for finding in findings if finding["severity"] in severities]
+
+
+def _problem(finding: Finding) -> Problem:
+    return Problem(
+        code=finding["code"],
+        detail=finding["detail"],
+        severity=finding["severity"],
+        location=finding.get("location") or None,
+        spec=finding.get("spec") or None,
+        measured=finding.get("measured") or None,
+        allowed=finding.get("allowed") or None,
+    )
+
+
+def _validation_errors(task: Task) -> list[Problem] | None:
+    return _problems(task.problems, "error") or None
+
+
+def _master(attribute: str) -> Any:
+    def read(task: Task) -> object:
+        return getattr(task.master, attribute, None)
+
+    return read
+
+
+def _track_id(linked: Task | Record) -> UUID | None:
+    target: Target | None = linked.target
+    return target.id if target is not None and target.type == "tracks" else None
+
+
+def _task_meta(task: Task) -> Mapping[str, object]:
+    return {
+        "progress": _progress(task),
+        "attempts": task.attempts,
+        "generation": task.generation,
+        "nextAttemptAt": task.due_at if task.last_failure and not task.claim else None,
+        "failure": _failure(task),
+        "warnings": _problems(task.problems, "warning", "info"),
+    }
+
+
+def _progress(task: Task) -> Progress | None:
+    if task.progress is None:
+        return None
+    done = task.progress
+    return Progress(done.stage, done.done_bytes, done.total_bytes)
+
+
+def _failure(task: Task) -> Failure | None:
+    errors = [each for each in task.problems if each["severity"] == "error"]
+    final = errors[0] if errors and task.status in FAILED else None
+    finding = task.last_failure or final
+    return Failure(finding["code"], finding["detail"]) if finding else None
+
+
+def _status(text: str) -> Status | None:
+    return Status(text) if text in set(Status) else None
+
+
+TASKS: Resource[Task] = Resource(
+    type="atmos-import-tasks",
+    id=attrgetter("id"),
+    attributes=(
+        Attribute(
+            name="url",
+            kind=Annotated[str, msgspec.Meta(max_length=2048)],
+            read=attrgetter("source_uri"),
+            field="source_uri",
+            invalid="must be a valid URL",
+        ),
+        Attribute(name="secondaryIsrc", kind=str | None, read=attrgetter("isrc"), field="isrc"),
+        Attribute(
+            name="declaredMd5",
+            kind=str | None,
+            read=attrgetter("declared_md5"),
+            field="declared_md5",
+        ),
+        Attribute(name="status", kind=Status, read=attrgetter("status")),
+        Attribute(name="byteSize", kind=int | None, read=_master("size_bytes")),
+        Attribute(name="actualMd5", kind=str | None, read=_master("md5")),
+        Attribute(name="validationErrors", kind=list[Problem] | None, read=_validation_errors),
+        Attribute(name="createdAt", kind=datetime, read=attrgetter("created_at")),
+        Attribute(name="updatedAt", kind=datetime, read=attrgetter("updated_at")),
+    ),
+    relationships=(
+        ToOne(name="track", type="tracks", linkage=_track_id, field="target"),
+        ToOne(name="record", type="records", linkage=attrgetter("record_id")),
+    ),
+    filters=(
+        Filter(name="id", field="ids", parse=parse_id),
+        Filter(name="status", field="statuses", parse=_status),
+        Filter(name="track-id", field="target_ids", parse=parse_id),
+    ),
+    meta=_task_meta,
+)
+
+
+def _task_operations(tasks: ImportTasks) -> Operations[Task]:
+    return Operations(
+        list=lambda who, query: tasks.list(who, TaskQuery(**_slice(query))),
+        get=tasks.get,
+        create=lambda who, fields: tasks.create(who, TaskFields(**fields), required=_REQUIRED),
+        update=lambda who, id_, fields: tasks.update(
+            who, id_, TaskFields(**fields), required=_REQUIRED
+        ),
+        delete=tasks.delete,
+        actions={"retry": tasks.retry},
+    )
+
+
+TRACKS: Resource[Track] = Resource(
+    type="tracks",
+    id=attrgetter("id"),
+    attributes=(
+        Attribute(
+            name="title",
+            kind=Annotated[str, msgspec.Meta(max_length=MAX_TITLE)],
+            read=attrgetter("title"),
+            field="title",
+            invalid="must be printable text",
+        ),
+        Attribute(name="isrc", kind=str | None, read=attrgetter("isrc"), field="isrc"),
+        Attribute(name="createdAt", kind=datetime, read=attrgetter("created_at")),
+        Attribute(name="updatedAt", kind=datetime, read=attrgetter("updated_at")),
+    ),
+    filters=(Filter(name="id", field="ids", parse=parse_id),),
+)
+
+
+def _track_operations(tracks: Tracks) -> Operations[Track]:
+    return Operations(
+        list=lambda who, query: tracks.list(who, TrackQuery(**_slice(query))),
+        get=tracks.get,
+        create=lambda who, fields: tracks.create(who, TrackFields(**fields)),
+        update=lambda who, id_, fields: tracks.update(who, id_, TrackFields(**fields)),
+        delete=tracks.delete,
+    )
+
+
+def _format(record: Record) -> Format:
+    seen: Mapping[str, Any] = record.format
+    known = {name: value or None for name, value in seen.items()}
+    return Format(
+        container=known.get("container"),
+        codec=known.get("codec"),
+        sample_rate=known.get("sample_rate_hertz"),
+        bit_depth=known.get("bit_depth"),
+        channels=known.get("channels"),
+        bed_channels=known.get("bed_channels"),
+        # No objects is a fact about a channel-based bed, not something unknown.
+        objects=seen.get("objects"),
+        duration=known.get("duration_seconds"),
+    )
+
+
+def _record_meta(record: Record) -> Mapping[str, object]:
+    return {"warnings": _problems(record.problems, "warning", "info")}
+
+
+RECORDS: Resource[Record] = Resource(
+    type="records",
+    id=attrgetter("id"),
+    attributes=(
+        Attribute(name="isrc", kind=str | None, read=attrgetter("isrc")),
+        Attribute(name="md5", kind=str, read=attrgetter("master.md5")),
+        Attribute(name="byteSize", kind=int, read=attrgetter("master.size_bytes")),
+        Attribute(name="masterType", kind=str, read=attrgetter("master_type")),
+        Attribute(name="format", kind=Format, read=_format),
+        Attribute(name="createdAt", kind=datetime, read=attrgetter("created_at")),
+    ),
+    relationships=(
+        ToOne(name="track", type="tracks", linkage=_track_id),
+        ToOne(name="importTask", type="atmos-import-tasks", linkage=attrgetter("task_id")),
+    ),
+    filters=(
+        Filter(name="id", field="ids", parse=parse_id),
+        Filter(name="track-id", field="target_ids", parse=parse_id),
+        Filter(name="isrc", field="isrcs", parse=parse_isrc),
+    ),
+    meta=_record_meta,
+)
+
+
+def _record_operations(records: Records) -> Operations[Record]:
+    return Operations(
+        list=lambda who, query: records.list(who, RecordQuery(**_slice(query))),
+        get=records.get,
+    )
+
+
+def _slice(query: Query) -> dict[str, Any]:
+    return {**query.filters, "skip": query.skip, "limit": query.size}
+
+
+def make_facade(use_cases: UseCases, public_url: str | None) -> web.Application:
+    """The application to mount at PREFIX; ``public_url`` starts every link."""
+    return make_jsonapi_app(
+        Served(TASKS, _task_operations(use_cases.import_tasks)),
+        Served(TRACKS, _track_operations(use_cases.tracks)),
+        Served(RECORDS, _record_operations(use_cases.records)),
+        prefix=PREFIX,
+        public_url=public_url,
+        authenticate=use_cases.tokens.authenticate,
+    )

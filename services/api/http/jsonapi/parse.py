@@ -1,0 +1,183 @@
+"""From a client's document to the core's fields.
+
+What a client may not write (read-only attributes and relationships) is ignored, so that a document
+that was read can be sent back. JSON:API 1.0: https://jsonapi.org/format/1.0/#crud
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from services.api.domain.task import Target
+from services.api.http.jsonapi.errors import Error, JsonApiError, related_not_found, wrong_type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.api.http.jsonapi.resource import Resource, ToOne
+
+Members = dict[str, Any]
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+
+def parse_id(text: str) -> UUID | None:
+    """The id that a client wrote in its usual form (RFC 9562 section 4); None if it is none."""
+    return UUID(text) if _UUID.fullmatch(text) else None
+
+
+def parse_new(document: Members, resource: Resource[Any], types: frozenset[str]) -> Members:
+    """The core's fields of a resource to create.
+
+    ``types`` are all types of the API. Raises JsonApiError with all that is wrong: 400 for what is
+    no JSON:API, 403 for an id, 409 for another type, 404 or 422 for a relationship that leads
+    nowhere.
+    """
+    parser = _Parser(resource, types)
+    data = parser.object_at(document, "data", "")
+    if data is not None and parser.has_type(data) and "id" in data:
+        detail = f"Resource type {resource.type} does not support client-generated IDs."
+        parser.refuse(403, "Not Supported", detail, "/data/id")
+    return parser.fields(data)
+
+
+def parse_change(
+    document: Members, resource: Resource[Any], id_: UUID, types: frozenset[str]
+) -> Members:
+    """The core's fields to change of the resource with this id; raises as ``parse_new``."""
+    parser = _Parser(resource, types)
+    data = parser.object_at(document, "data", "")
+    if data is not None and parser.has_type(data):
+        parser.has_id(data, id_)
+    return parser.fields(data)
+
+
+def parse_linkage(
+    document: Members, resource: Resource[Any], to_one: ToOne[Any], types: frozenset[str]
+) -> Target | None:
+    """What a document of a relationship URL links to; raises as ``parse_new``."""
+    parser = _Parser(resource, types)
+    target = parser.target(document, to_one, "")
+    parser.finish()
+    return target
+
+
+@dataclass(slots=True)
+class _Parser:
+    """Collects what is wrong with one document."""
+
+    resource: Resource[Any]
+    types: frozenset[str]
+    errors: list[Error] = field(default_factory=list)
+
+    def finish(self) -> None:
+        if self.errors:
+            raise JsonApiError(*self.errors)
+
+    def refuse(self, status: int, title: str, detail: str, pointer: str) -> None:
+        self.errors.append(Error(status, detail, title=title, pointer=pointer))
+
+    def non_compliant(self, detail: str, pointer: str) -> None:
+        self.refuse(400, "Non-Compliant JSON:API Document", detail, pointer)
+
+    def object_at(
+        self, parent: Members, name: str, at: str, default: Members | None = None
+    ) -> Members | None:
+        """The object that is a member of the one at this pointer."""
+        value = parent.get(name, default)
+        if isinstance(value, dict):
+            return value
+        if name in parent:
+            self.non_compliant(f"The member {name} must be an object.", f"{at}/{name}")
+        else:
+            self.non_compliant(f"The member {name} is required.", at or "/")
+        return None
+
+    def text_at(self, parent: Members, name: str, at: str) -> str | None:
+        """The string that is a member of the object at this pointer."""
+        value = parent.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if name not in parent:
+            self.non_compliant(f"The member {name} is required.", at)
+        elif value == "":
+            self.non_compliant(f"The member {name} cannot be empty.", f"{at}/{name}")
+        else:
+            self.non_compliant(f"The member {name} must be a string.", f"{at}/{name}")
+        return None
+
+    def has_type(self, data: Members) -> bool:
+        type_ = self.text_at(data, "type", "/data")
+        if type_ not in {None, self.resource.type}:
+            detail = f"Resource type {type_} is not supported by this endpoint."
+            self.refuse(409, "Not Supported", detail, "/data/type")
+        return type_ == self.resource.type
+
+    def has_id(self, data: Members, id_: UUID) -> None:
+        text = self.text_at(data, "id", "/data")
+        if text is not None and parse_id(text) != id_:
+            detail = f"Resource id {text} is not supported by this endpoint."
+            self.refuse(409, "Not Supported", detail, "/data/id")
+
+    def fields(self, data: Members | None) -> Members:
+        """The core's fields of a resource object; ends the parsing."""
+        if data is None:
+            found: Members = {}
+        else:
+            found = self._attributes(data) | self._relationships(data)
+        self.finish()
+        return found
+
+    def _attributes(self, data: Members) -> Members:
+        known = {each.name: each for each in self.resource.attributes}
+        given = self._known_members(data, "attributes", known)
+        return {f: value for name, value in given.items() if (f := known[name].field)}
+
+    def _relationships(self, data: Members) -> Members:
+        known = {each.name: each for each in self.resource.relationships}
+        given = self._known_members(data, "relationships", known)
+        return {f: self._related(given, known[name]) for name in given if (f := known[name].field)}
+
+    def _known_members(self, data: Members, kind: str, known: Mapping[str, object]) -> Members:
+        given = self.object_at(data, kind, "/data", default={}) or {}
+        for name in (each for each in given if each not in known):
+            detail = f"The field {name} is not a supported {kind.removesuffix('s')}."
+            self.non_compliant(detail, f"/data/{kind}")
+        return {name: value for name, value in given.items() if name in known}
+
+    def _related(self, relationships: Members, to_one: ToOne[Any]) -> Target | None:
+        relationship = self.object_at(relationships, to_one.name, "/data/relationships")
+        if relationship is None:
+            return None
+        return self.target(relationship, to_one, f"/data/relationships/{to_one.name}")
+
+    def target(self, relationship: Members, to_one: ToOne[Any], at: str) -> Target | None:
+        """What the linkage in an object with ``data`` names; None for nothing and for errors."""
+        identifier = relationship.get("data")
+        if "data" not in relationship:
+            self.non_compliant("The member data is required.", at or "/")
+        elif isinstance(identifier, dict):
+            return self._identified(identifier, to_one, at)
+        elif identifier is not None:
+            self.non_compliant(f"The field {to_one.name} must be a to-one relation.", at or "/data")
+        return None
+
+    def _identified(self, identifier: Members, to_one: ToOne[Any], at: str) -> Target | None:
+        type_ = self.text_at(identifier, "type", f"{at}/data")
+        id_ = self.text_at(identifier, "id", f"{at}/data")
+        if type_ is None or id_ is None:
+            return None
+        uuid = parse_id(id_)
+        if type_ not in self.types:
+            detail = f"Resource type {type_} is not recognised."
+            self.non_compliant(detail, f"{at}/data/type")
+        elif type_ != to_one.type:
+            self.errors.append(wrong_type(to_one, at or "/data"))
+        elif uuid is None:
+            self.errors.append(related_not_found(at or "/data"))
+        else:
+            return Target(type_, uuid)
+        return None

@@ -1,0 +1,103 @@
+"""The declared description of a resource: parsing, rendering and filters all follow from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+T = TypeVar("T")
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribute(Generic[T]):
+    """One attribute.
+
+    ``kind`` is the type of its JSON value, with msgspec constraints where it has any. ``read``
+    takes the value from the object. ``field`` is the core's field that a client's value goes to;
+    None makes it read-only. ``invalid`` ends the sentence that refuses a wrong value.
+    """
+
+    name: str
+    kind: Any
+    read: Callable[[T], object]
+    field: str | None = None
+    invalid: str = "format is invalid"
+
+    @property
+    def max_length(self) -> int | None:
+        """The most characters that its kind allows."""
+        return getattr(msgspec.inspect.type_info(self.kind), "max_length", None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToOne(Generic[T]):
+    """A relationship to one resource of ``type``, or to none.
+
+    ``linkage`` gives the id of the related resource. ``field`` is the core's field that a client's
+    choice goes to; None makes it read-only.
+    """
+
+    name: str
+    type: str
+    linkage: Callable[[T], UUID | None]
+    field: str | None = None
+
+    @property
+    def segment(self) -> str:
+        """Its name in a URL."""
+        return _HUMP.sub("-", self.name).lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """One ``filter[name]``: any of a comma list of values.
+
+    ``parse`` gives the value to compare with, or None when nothing can match the text. ``field`` is
+    the query's field that the set of values goes to.
+    """
+
+    name: str
+    field: str
+    parse: Callable[[str], object | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource(Generic[T]):
+    """One type of resource, as clients see it.
+
+    ``meta`` gives what is told about an object beyond its attributes.
+    """
+
+    type: str
+    id: Callable[[T], UUID]
+    attributes: tuple[Attribute[T], ...]
+    relationships: tuple[ToOne[T], ...] = ()
+    filters: tuple[Filter, ...] = ()
+    meta: Callable[[T], Mapping[str, object]] | None = None
+
+    @cached_property
+    def writable(self) -> Mapping[str, Attribute[T] | ToOne[T]]:
+        """What a client may write, by the core's name of the field."""
+        members: tuple[Attribute[T] | ToOne[T], ...] = (*self.attributes, *self.relationships)
+        return {member.field: member for member in members if member.field}
+
+
+def label(name: str) -> str:
+    """A member's name as words: ``secondaryIsrc`` is "secondary isrc"."""
+    return _HUMP.sub(" ", name).lower()
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment in UTC as ``2025-05-27T10:00:00.000000Z``."""
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

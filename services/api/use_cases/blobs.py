@@ -1,0 +1,33 @@
+"""Bytes that nothing names: which they are, and that they are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.api.db import blob_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from services.api.db.executor import Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """What the scrub asks the database."""
+
+    executor: Executor
+
+    async def doomed(self, limit: int) -> list[str]:
+        """Some keys that are to be deleted, longest waiting first."""
+        return await self.executor.read(lambda c: blob_rows.fetch_doomed(c, limit))
+
+    async def forget(self, keys: Collection[str]) -> None:
+        """Strike keys whose bytes are gone."""
+        await self.executor.write(lambda t: blob_rows.forget_doomed(t, keys))
+
+    async def unknown(self, keys: Collection[str]) -> set[str]:
+        """Those of the keys that no task and no valid record names."""
+        known = await self.executor.read(lambda c: blob_rows.keys_in_use(c, keys))
+        return set(keys) - known

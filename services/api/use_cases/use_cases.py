@@ -1,0 +1,68 @@
+"""All use cases over one database, built together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from services.api.db.executor import Executor
+from services.api.db.task_rows import EventEncoder, TaskRows
+from services.api.use_cases.blobs import Blobs
+from services.api.use_cases.dead_letters import DeadLetters
+from services.api.use_cases.dispatch import Dispatch
+from services.api.use_cases.import_tasks import ImportTasks
+from services.api.use_cases.outbox import Outbox
+from services.api.use_cases.records import Records
+from services.api.use_cases.runs import Runs
+from services.api.use_cases.tokens import Tokens
+from services.api.use_cases.tracks import Tracks
+
+if TYPE_CHECKING:
+    from services.api.db.engine import Engines
+    from services.api.domain.runs import Limits
+    from services.api.signals import Signals
+    from shared.origin import OriginPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCases:
+    """Everything that can be done, by noun."""
+
+    tokens: Tokens
+    import_tasks: ImportTasks
+    tracks: Tracks
+    records: Records
+    runs: Runs
+    dispatch: Dispatch
+    outbox: Outbox
+    dead_letters: DeadLetters
+    blobs: Blobs
+    executor: Executor
+
+    @classmethod
+    def build(  # noqa: PLR0917 - the parts that a composition root hands over
+        cls,
+        engines: Engines,
+        signals: Signals,
+        encode: EventEncoder,
+        policy: OriginPolicy,
+        limits: Limits,
+        dispatch_base: timedelta = timedelta(seconds=2),
+    ) -> UseCases:
+        """Wire the use cases to one database."""
+        executor = Executor(engines, signals.notify)
+        rows = TaskRows(encode)
+        runs = Runs.start(executor, rows, limits)
+        return cls(
+            tokens=Tokens(executor),
+            import_tasks=ImportTasks(executor, rows, signals, policy),
+            tracks=Tracks(executor),
+            records=Records(executor),
+            runs=runs,
+            dispatch=Dispatch(executor, runs.rules.trust_silence_from, dispatch_base),
+            outbox=Outbox(executor),
+            dead_letters=DeadLetters(executor),
+            blobs=Blobs(executor),
+            executor=executor,
+        )

@@ -1,0 +1,147 @@
+"""What the head of a response means: pure functions over status and header fields (RFC 9110)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from services.downloader.errors import Permanent, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_RETRY_AFTER = timedelta(hours=1)
+# How much older than the response a date must be to count as strong: RFC 9110 §8.8.2.2 leaves it
+# open, RFC 7232 §2.2.2 said 60 seconds.
+_SETTLED = timedelta(seconds=60)
+
+_RETRYABLE = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+_LASTING = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
+_CONTENT_RANGE = re.compile(
+    r"bytes (?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})|\*)/(?:(?P<total>[0-9]{1,18})|\*)",
+    re.ASCII,
+)
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRange:
+    """A Content-Range field (RFC 9110 §14.4); ``first`` is None for an unsatisfied range."""
+
+    first: int | None
+    last: int | None
+    total: int | None
+
+    def is_rest_from(self, offset: int) -> bool:
+        """Tell whether these are exactly the bytes from an offset to a known end."""
+        return self.total is not None and (self.first, self.last) == (offset, self.total - 1)
+
+
+def content_range(headers: Mapping[str, str]) -> ContentRange | None:
+    """Read Content-Range; None if it is missing or malformed."""
+    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+    if match is None:
+        return None
+    first, last, total = (None if text is None else int(text) for text in match.groups())
+    return ContentRange(first, last, total)
+
+
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """Return the body's length in bytes; None if it is not told. Raises Permanent."""
+    text = headers.get("Content-Length")
+    if text is None or "Transfer-Encoding" in headers:
+        return None
+    if not _LENGTH.fullmatch(text):
+        raise Permanent("invalid_response", "The origin's Content-Length is not a number.")
+    return int(text)
+
+
+def is_framed(headers: Mapping[str, str]) -> bool:
+    """Tell whether HTTP itself marks the body's end, so that a cut is noticed (RFC 9112 §6.3)."""
+    return "Content-Length" in headers or "Transfer-Encoding" in headers
+
+
+def strong_validator(headers: Mapping[str, str]) -> str | None:
+    """Return what may stand in If-Range: a strong ETag, or a date old enough to be strong.
+
+    A weak ETag must not be used there (RFC 9110 §13.1.5).
+    """
+    etag = headers.get("ETag", "")
+    if etag.startswith('"'):
+        return etag
+    modified = headers.get("Last-Modified", "")
+    then, now = _http_date(modified), _http_date(headers.get("Date", ""))
+    return modified if then and now and now - then >= _SETTLED else None
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Read Retry-After, in seconds or as a date, clamped to 0 to 1 hour (RFC 9110 §10.2.3)."""
+    text = headers.get("Retry-After", "")
+    if _LENGTH.fullmatch(text):
+        wait = timedelta(seconds=min(int(text), MAX_RETRY_AFTER.total_seconds()))
+    elif date := _http_date(text):
+        wait = date - now
+    else:
+        return None
+    return min(max(wait, timedelta()), MAX_RETRY_AFTER)
+
+
+def check_status(status: int, headers: Mapping[str, str]) -> None:
+    """Let 200, 206 and 416 pass. Raises Permanent ``http_status`` or Transient ``origin_error``."""
+    if status in {
+        HTTPStatus.OK,
+        HTTPStatus.PARTIAL_CONTENT,
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    }:
+        return
+    said = f"The origin answered {status}{_phrase(status)}"
+    if status in _RETRYABLE or (
+        status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _LASTING
+    ):
+        raise Transient(
+            "origin_error",
+            f"{said}.",
+            measured=str(status),
+            retry_after=retry_after(headers, datetime.now(UTC)),
+        )
+    raise Permanent(
+        "http_status",
+        f"{said}; a plain GET of the URL must answer 200 with the file.",
+        measured=str(status),
+        allowed="200",
+    )
+
+
+def check_encoding(headers: Mapping[str, str]) -> None:
+    """Refuse a body that is not the file's bytes as they are. Raises Permanent."""
+    content = headers.get("Content-Encoding", "identity").strip().lower()
+    transfer = headers.get("Transfer-Encoding", "chunked").strip().lower()
+    if content not in {"", "identity"} or transfer != "chunked":
+        raise Permanent(
+            "unsupported_encoding",
+            "The origin sent the file in an encoding that was not asked for.",
+            measured=(content if transfer == "chunked" else transfer)[:40],
+            allowed="identity",
+        )
+
+
+def _phrase(status: int) -> str:
+    return f" {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else ""
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date

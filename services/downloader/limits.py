@@ -1,0 +1,58 @@
+"""How long and how much: the bounds of one download."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
+
+from services.downloader.errors import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+T = TypeVar("T")
+GIBIBYTE = 1024**3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds of one download. There is no limit on its whole time: the run has a deadline.
+
+    Less than ``low_speed_bytes`` in ``low_speed_seconds`` of waiting is a stall.
+    ``fruitless_attempts`` bounds the consecutive attempts of a run that brought no new byte; the
+    wait before the n-th is random, up to ``backoff_seconds`` times 2 to the n.
+    """
+
+    max_bytes: int = 64 * GIBIBYTE
+    connect_seconds: float = 10.0
+    header_seconds: float = 30.0
+    stall_seconds: float = 30.0
+    low_speed_bytes: int = 600 * 1024
+    low_speed_seconds: float = 60.0
+    fruitless_attempts: int = 5
+    backoff_seconds: float = 0.5
+
+
+class SpeedGauge:
+    """Notices an origin that drips: counts bytes against the time spent waiting for them.
+
+    The time that we take to store the bytes is not held against the origin.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._waited = 0.0
+        self._bytes = 0
+
+    async def timed(self, read: Awaitable[bytes]) -> bytes:
+        """Await one block. Raises Transient ``stalled`` at the end of a window that is too slow."""
+        start = monotonic()
+        block = await read
+        self._waited += monotonic() - start
+        self._bytes += len(block)
+        if self._waited >= self._limits.low_speed_seconds:
+            if self._bytes < self._limits.low_speed_bytes:
+                raise Transient("stalled", "The origin sends too slowly.")
+            self._waited, self._bytes = 0.0, 0
+        return block

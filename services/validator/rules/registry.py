@@ -1,0 +1,88 @@
+"""The list of rules, and how a subject is judged by them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared.problems import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from services.validator.profile import Profile
+
+S = TypeVar("S")
+MAX_FINDINGS = 10
+_MAX_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a rule saw: the part of a problem that the rule's own data does not say."""
+
+    detail: str
+    location: str = ""
+    measured: object = ""
+    allowed: object = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule: what it looks at, its stable code, its usual severity and its clause."""
+
+    subject: type
+    code: str
+    severity: Severity
+    spec: str
+    check: Callable[[Any, Profile], Iterator[Finding]]
+
+    def problems(self, subject: object, profile: Profile) -> Iterator[Problem]:
+        """Yield at most MAX_FINDINGS problems, as the profile weighs them."""
+        severity = profile.severities.get(self.code, self.severity)
+        for finding in islice(self.check(subject, profile), MAX_FINDINGS):
+            yield Problem(
+                code=self.code,
+                severity=severity,
+                detail=clean(finding.detail),
+                location=clean(finding.location),
+                spec=self.spec,
+                measured=clean(str(finding.measured)),
+                allowed=clean(str(finding.allowed)),
+            )
+
+
+RULES: list[Rule] = []
+
+
+def rule(
+    subject: type[S], code: str, *, spec: str = "", severity: Severity = Severity.ERROR
+) -> Callable[
+    [Callable[[S, Profile], Iterator[Finding]]], Callable[[S, Profile], Iterator[Finding]]
+]:
+    """Register a function as the rule ``code`` for one type of subject."""
+
+    def register(
+        check: Callable[[S, Profile], Iterator[Finding]],
+    ) -> Callable[[S, Profile], Iterator[Finding]]:
+        RULES.append(Rule(subject=subject, code=code, severity=severity, spec=spec, check=check))
+        return check
+
+    return register
+
+
+def judge(subject: object, profile: Profile) -> list[Problem]:
+    """Return the problems that all rules for this type of subject find."""
+    chosen = (each for each in RULES if isinstance(subject, each.subject))
+    return [problem for each in chosen for problem in each.problems(subject, profile)]
+
+
+def has_errors(problems: list[Problem]) -> bool:
+    """Whether one of the problems refuses the master."""
+    return any(problem.severity is Severity.ERROR for problem in problems)
+
+
+def clean(text: str) -> str:
+    """Make text that may come from a file fit to show: printable and bounded."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:_MAX_TEXT])

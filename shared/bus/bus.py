@@ -1,0 +1,136 @@
+"""The bus as the rest of the product sees it; nothing outside this package knows nats-py."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final, NoReturn, Self
+
+from nats import errors as nats_errors
+
+from shared.bus import streams
+from shared.bus.connection import Link, close_client, open_client
+from shared.bus.errors import BusClosed, BusUnavailable
+from shared.bus.pull import Puller
+from shared.bus.serve import Desk
+from shared.bus.translate import translated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import timedelta
+
+    from nats.aio.client import Client
+
+    from shared.bus.envelope import Envelope
+    from shared.bus.roles import Role
+    from shared.bus.serve import Handler
+
+PUBLISH_SECONDS: Final = 5.0
+_MAX_WAITING: Final = 4096
+
+
+class Bus:
+    """A connection to the broker as one role."""
+
+    def __init__(self, client: Client, link: Link, role: Role) -> None:
+        """Wrap an open connection (see ``connect``)."""
+        self._client = client
+        self._link = link
+        self._js = client.jetstream(timeout=PUBLISH_SECONDS)
+        self._source = f"/stagedoor/{role}"
+
+    @classmethod
+    async def connect(cls, url: str, role: Role) -> Self:
+        """Connect as the role, with the user and password of the URL; waits for the broker."""
+        link = Link()
+        return cls(await open_client(url, role, link), link, role)
+
+    async def close(self) -> None:
+        """Send what is buffered and disconnect, in bounded time."""
+        await close_client(self._client, self._link)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there now."""
+        return self._link.up.is_set()
+
+    async def until_closed(self) -> NoReturn:
+        """Wait until the connection is gone for good; then raises BusClosed."""
+        await self._link.closed.wait()
+        raise BusClosed
+
+    async def ensure_topology(self, ack_wait: timedelta) -> None:
+        """Create the streams and consumers that are missing (see ``streams.ensure``).
+
+        Raises BusUnavailable, BusClosed.
+        """
+        self._require_broker()
+        with translated():
+            await streams.ensure(self._js, ack_wait)
+
+    async def publish(self, subject: str, payload: bytes, envelope: Envelope) -> None:
+        """Put a message into its stream; returns when the broker has it on its disk.
+
+        A repetition with the same envelope id within two minutes is dropped. Raises SubjectTaken,
+        TopologyMissing, BusUnavailable (then it may have arrived), MessageTooLarge, BusClosed.
+        """
+        self._require_broker()
+        with translated():
+            await self._js.publish(subject, payload, headers=envelope.headers(self._source))
+
+    async def notify(self, subject: str, payload: bytes, envelope: Envelope) -> None:
+        """Send a plain message to whoever listens now. Raises BusUnavailable, BusClosed."""
+        self._require_broker()
+        with translated():
+            await self._client.publish(subject, payload, headers=envelope.headers(self._source))
+
+    async def request(
+        self, subject: str, payload: bytes, envelope: Envelope, *, wait: timedelta
+    ) -> bytes:
+        """Ask, and wait so long for the answer. Raises NoAnswer, BusUnavailable, BusClosed."""
+        self._require_broker()
+        with translated():
+            answer = await self._client.request(
+                subject,
+                payload,
+                timeout=wait.total_seconds(),
+                headers=envelope.headers(self._source),
+            )
+        return answer.data
+
+    @asynccontextmanager
+    async def serving(
+        self, subject: str, handler: Handler, *, queue: str = ""
+    ) -> AsyncIterator[None]:
+        """Answer what comes on a subject while the context lasts; a queue shares it among servers.
+
+        Handlers run concurrently; those that still run at the end are cancelled. Raises BusClosed.
+        """
+        desk = Desk(self._client, handler)
+        with translated():
+            subscription = await self._client.subscribe(
+                subject, queue=queue, cb=desk.accept, pending_msgs_limit=_MAX_WAITING
+            )
+        try:
+            yield
+        finally:
+            with suppress(nats_errors.Error):  # gone with its connection
+                await subscription.unsubscribe()
+            await desk.close()
+
+    @asynccontextmanager
+    async def pulling(self, stream: str, consumer: str) -> AsyncIterator[Puller]:
+        """Take messages of a durable consumer while the context lasts."""
+        with translated():
+            subscription = await self._js.pull_subscribe_bind(consumer, stream)
+        try:
+            yield Puller(subscription, self._link)
+        finally:
+            with suppress(nats_errors.Error):  # gone with its connection
+                await subscription.unsubscribe()
+
+    def _require_broker(self) -> None:
+        if self._link.closed.is_set():
+            raise BusClosed
+        if not self.connected:
+            # The client library would buffer: the caller could not tell what was sent when.
+            raise BusUnavailable("The broker is away.")

@@ -1,0 +1,39 @@
+"""The migrations make the tables that the code declares, and can be undone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect
+
+from services.api.db.engine import open_engines
+from services.api.db.migrations import downgrade, upgrade
+from services.api.db.tables import metadata
+
+if TYPE_CHECKING:
+    from tests.support.core import Core
+
+
+def _differences(connection: Connection) -> Any:
+    return compare_metadata(MigrationContext.configure(connection), metadata)
+
+
+async def test_migrated_database_equals_the_declared_tables(any_core: Core) -> None:
+    async with any_core.engines.read.connect() as connection:
+        assert await connection.run_sync(_differences) == []
+
+
+async def test_going_back_leaves_nothing_and_forward_again_works(database_url: str) -> None:
+    engines = open_engines(database_url)
+    try:
+        await downgrade(engines, "base")
+        async with engines.read.connect() as connection:
+            names = await connection.run_sync(lambda c: inspect(c).get_table_names())
+        assert set(names) <= {"alembic_version"}
+        await upgrade(engines)
+        async with engines.read.connect() as connection:
+            assert await connection.run_sync(_differences) == []
+    finally:
+        await engines.dispose()

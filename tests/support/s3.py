@@ -1,0 +1,38 @@
+"""A real S3 protocol server: moto in server mode, as a process of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READY = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
+
+
+@contextmanager
+def running_s3() -> Iterator[str]:
+    """Run the server on a free port of 127.0.0.1 and give its endpoint."""
+    command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            yield next(match[1] for line in server.stderr if (match := _READY.search(line)))
+        finally:
+            server.terminate()
+
+
+def environment(endpoint: str) -> dict[str, str]:
+    """Return the variables by which a client finds the server and is let in."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
