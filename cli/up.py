@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli.errors import CommandError
+from cli.location import DATA_DIR, DEFAULT_DATA_DIR
+
 
 def up(
     *,
     data_dir: Annotated[
-        Path, typer.Option(help="Where everything is kept.", envvar="STAGEDOOR_DATA_DIR")
-    ] = Path("var"),
+        Path, typer.Option(help="Where everything is kept.", envvar=DATA_DIR)
+    ] = Path(DEFAULT_DATA_DIR),
     http: Annotated[
         str, typer.Option(help="HOST:PORT; port 0 is any.", envvar="STAGEDOOR_HTTP_LISTEN")
     ] = "127.0.0.1:8080",
@@ -28,7 +30,9 @@ def up(
     ] = None,
 ) -> None:
     """Run NATS, the API and the workers until Ctrl-C; start again what dies."""
-    from cli.stack.child import StartError, say
+    import asyncio
+
+    from cli.stack.child import StartError
     from cli.stack.supervisor import Options, Supervisor
 
     options = Options(
@@ -42,5 +46,6 @@ def up(
     try:
         asyncio.run(Supervisor(options, os.environ).run())
     except StartError as failure:
-        say(str(failure))
-        raise typer.Exit(1) from None
+        raise CommandError("START_FAILED", str(failure)) from None
+    except asyncio.CancelledError:
+        raise CommandError("KILLED", "Stopped at once, at the second signal.") from None

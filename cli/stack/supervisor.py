@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from cli.location import READY_FILE
 from cli.stack.child import Child, Launch, StartError, run_once, say
 from cli.stack.files import write_private
 from cli.stack.services import ApiService, NatsServer, PythonService
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping
     from pathlib import Path
 
-READY_FILE = "ready.json"
 ADMIN = (sys.executable, "-m", "services.api.admin")
 NEW_TOKEN = ("token", "create", "--name", "local", "--tenant", "default", "--scopes", "admin")
 
@@ -46,7 +46,7 @@ class Supervisor:
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
         """Take the options and the environment; what the user set there wins."""
         self._options = options
-        self._env = _environment(options, environ)
+        self._env = environment(options, environ)
         self._run = options.data_dir / "run"
         self._token_file = options.data_dir / "token"
         self._ready_files = [options.data_dir / READY_FILE]
@@ -96,7 +96,7 @@ class Supervisor:
         self._greet()
 
     async def _start_broker(self) -> None:
-        if "STAGEDOOR_NATS_URL" in self._env:
+        if self._env.get("STAGEDOOR_NATS_URL"):
             return
         self._broker = NatsServer(self._env, self._run, self._options.data_dir / "nats")
         self._nats = [Child(self._broker, self._write_ready)]
@@ -177,7 +177,8 @@ class Supervisor:
                 child.kill()
 
 
-def _environment(options: Options, environ: Mapping[str, str]) -> dict[str, str]:
+def environment(options: Options, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of every part: the defaults of the embedded stack under what the user set."""
     data = options.data_dir
     defaults = {
         "STAGEDOOR_DATABASE_URL": f"sqlite+aiosqlite:///{data / 'stagedoor.db'}",

@@ -81,5 +81,5 @@ def _is_atmos(track: dict[str, Any]) -> bool:
 
 
 def _conformance(track: dict[str, Any]) -> str:
-    count = track.get("conformanceerrors")
+    count = track.get("conformance_errors")
     return f"{count} conformance errors" if count else ""

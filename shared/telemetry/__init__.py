@@ -1,1 +1,1 @@
-"""Logs and health."""
+"""Logs, and the word that a service is ready."""

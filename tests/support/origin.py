@@ -160,6 +160,8 @@ class Origin:
         assert task is not None
         self._busy.add(task)
         self.connections += 1
+        # A drain then means sent, so that a cut comes where the script says.
+        writer.transport.set_write_buffer_limits(0)
         try:
             await self._answer(await _read_request(reader), writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):

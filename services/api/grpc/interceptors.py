@@ -62,7 +62,7 @@ class DeadlineCap(Surround):
     Streams may last: a dead client is found by keepalive.
     """
 
-    def __init__(self, seconds: float = MAX_SECONDS) -> None:
+    def __init__(self, seconds: float) -> None:
         """Allow so many seconds."""
         self._seconds = seconds
 

@@ -10,7 +10,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.api.grpc.import_tasks import ImportTaskServicer
-from services.api.grpc.interceptors import Auth, DeadlineCap, ErrorMapping
+from services.api.grpc.interceptors import MAX_SECONDS, Auth, DeadlineCap, ErrorMapping
 from services.api.grpc.records import RecordServicer
 from services.api.grpc.tracks import TrackServicer
 from stagedoor.v1 import import_task_service_pb2, record_service_pb2, track_service_pb2
@@ -76,15 +76,20 @@ class GrpcServer:
 
 
 async def serve(
-    use_cases: UseCases, listen: str, *, max_concurrent_rpcs: int = MAX_CONCURRENT_RPCS
+    use_cases: UseCases,
+    listen: str,
+    *,
+    max_seconds: float = MAX_SECONDS,
+    max_concurrent_rpcs: int = MAX_CONCURRENT_RPCS,
 ) -> GrpcServer:
     """Serve the use cases at ``host:port``, port 0 for any; RuntimeError if that is taken.
 
-    Not ready at first. Calls over ``max_concurrent_rpcs`` are answered RESOURCE_EXHAUSTED.
+    Not ready at first. A call with a single answer may take ``max_seconds``; calls over
+    ``max_concurrent_rpcs`` are answered RESOURCE_EXHAUSTED.
     """
     stopping = asyncio.Event()
     server = aio.server(
-        interceptors=(Auth(use_cases.tokens), DeadlineCap(), ErrorMapping()),
+        interceptors=(Auth(use_cases.tokens), DeadlineCap(max_seconds), ErrorMapping()),
         options=OPTIONS,
         maximum_concurrent_rpcs=max_concurrent_rpcs,
     )

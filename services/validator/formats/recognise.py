@@ -69,11 +69,11 @@ _SIGNATURES = (
     (4, b"\xf8\x72\x6f\xba", Recognised(Kind.OTHER_IMMERSIVE, "raw stream", "TrueHD")),
     (4, b"\xf8\x72\x6f\xbb", Recognised(Kind.OTHER_AUDIO, "raw stream", "MLP")),
     (0, b"\x06\x0e\x2b\x34\x02\x05\x01\x01", Recognised(Kind.OTHER_IMMERSIVE, "MXF")),
-    (0, b"fLaC", Recognised(Kind.OTHER_AUDIO, "FLAC file", "FLAC")),
+    (0, b"fLaC", Recognised(Kind.OTHER_AUDIO, "FLAC file")),
     (0, b"OggS", Recognised(Kind.OTHER_AUDIO, "Ogg")),
     (0, b"caff", Recognised(Kind.OTHER_AUDIO, "CAF")),
     (0, b"FORM", Recognised(Kind.OTHER_AUDIO, "AIFF", "PCM")),
-    (0, b"ID3", Recognised(Kind.OTHER_AUDIO, "MP3 file", "MP3")),
+    (0, b"ID3", Recognised(Kind.OTHER_AUDIO, "MP3 file")),
     (0, b"\x7f\xfe\x80\x01", Recognised(Kind.OTHER_AUDIO, "raw stream", "DTS")),
     (0, b"PK\x03\x04", Recognised(Kind.UNKNOWN, "ZIP archive")),
     (0, b"\x1f\x8b", Recognised(Kind.UNKNOWN, "gzip file")),
@@ -133,7 +133,7 @@ def _recognise_stream(head: bytes) -> Recognised | None:
     if sync & 0xFFF6 == 0xFFF0:  # noqa: PLR2004 - ADTS: twelve ones and layer 0
         return Recognised(Kind.OTHER_AUDIO, "ADTS", "AAC")
     if sync & 0xFFE0 == 0xFFE0 and sync & 0x0006:  # noqa: PLR2004 - eleven ones and a layer
-        return Recognised(Kind.OTHER_AUDIO, "MP3 file", "MP3")
+        return Recognised(Kind.OTHER_AUDIO, "MP3 file")
     return None
 
 

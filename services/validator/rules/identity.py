@@ -83,12 +83,11 @@ def _lack(recognised: Recognised) -> str:
 @rule(Identity, "format_not_accepted")
 def format_not_accepted(identity: Identity, profile: Profile) -> Iterator[Finding]:
     """Immersive audio in a form that the delivery profile does not take."""
-    carries = identity.carries
-    if identity.recognised.kind is Kind.OTHER_IMMERSIVE:
-        carries = identity.recognised.description
+    what = identity.recognised.description
+    carries = what if identity.recognised.kind is Kind.OTHER_IMMERSIVE else identity.carries
     if carries and carries not in profile.formats:
         yield Finding(
-            detail=f"The delivery profile {profile.name!r} does not take {carries}.",
+            detail=f"The delivery profile {profile.name!r} does not take this: {what}.",
             measured=carries,
             allowed=", ".join(sorted(profile.formats)),
         )

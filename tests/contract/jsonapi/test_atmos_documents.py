@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.api.domain.lifecycle import Status
 from tests.support.core import MD5
 
 if TYPE_CHECKING:
@@ -185,18 +184,3 @@ async def test_delete(client: Client) -> None:
                 }
             ],
         }
-
-
-async def test_every_status_has_the_published_word(client: Client) -> None:
-    for status in Status:
-        answer = await client.get(f"/atmos-import-tasks?filter[status]={status.value}")
-        assert answer.status == 200
-    assert {status.value for status in Status} == {
-        "pending",
-        "downloading",
-        "downloaded",
-        "validating",
-        "completed",
-        "download_failed",
-        "validation_failed",
-    }

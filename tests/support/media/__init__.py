@@ -1,0 +1,1 @@
+"""Makers of test media: each one valid, each one easy to break in one place."""

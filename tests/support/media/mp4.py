@@ -1,0 +1,108 @@
+"""MP4 files with one sound track, plain or fragmented (ISO/IEC 14496-12)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+
+
+def box(kind: str, *parts: bytes) -> bytes:
+    """Return a box with its size."""
+    payload = b"".join(parts)
+    return struct.pack(">I4s", 8 + len(payload), kind.encode("latin-1")) + payload
+
+
+def full(kind: str, *parts: bytes, flags: int = 0) -> bytes:
+    """Return a box with version 0 and flags."""
+    return box(kind, struct.pack(">I", flags), *parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One sound track: its coded frames, sample entry type and codec box."""
+
+    frames: tuple[bytes, ...]
+    codec: str = "ec-3"
+    config: bytes = b""
+    samples_per_frame: int = 1536
+    rate: int = 48_000
+    timed_samples: int | None = None
+
+    @property
+    def duration(self) -> int:
+        """In units of the rate."""
+        return len(self.frames) * self.samples_per_frame
+
+
+def dec3(complexity: int | None = 16, data_rate: int = 384) -> bytes:
+    """Return a dec3 box for one 5.1 substream, with the Atmos extension unless None."""
+    head = data_rate << 3 << 24 | 0x200F00
+    extension = b"" if complexity is None else bytes([1, complexity])
+    return box("dec3", head.to_bytes(5), extension)
+
+
+def plain(track: Track) -> bytes:
+    """Return a file with its moov before its mdat."""
+    start = len(_ftyp()) + len(_moov(track, 0)) + 8
+    return _ftyp() + _moov(track, start) + box("mdat", *track.frames)
+
+
+def fragmented(track: Track, per_fragment: int = 4) -> bytes:
+    """Return a file whose samples are in movie fragments."""
+    empty = Track(frames=(), codec=track.codec, config=track.config, rate=track.rate)
+    result = _ftyp() + _moov(empty, 0, full("trex", struct.pack(">5I", 1, 1, 0, 0, 0)))
+    for start in range(0, len(track.frames), per_fragment):
+        frames = track.frames[start : start + per_fragment]
+        result += _moof(frames, len(_moof(frames, 0)) + 8) + box("mdat", *frames)
+    return result
+
+
+def _moof(frames: tuple[bytes, ...], data_offset: int) -> bytes:
+    sizes = struct.pack(f">{len(frames)}I", *map(len, frames))
+    run = full("trun", struct.pack(">Ii", len(frames), data_offset), sizes, flags=0x201)
+    header = full("tfhd", struct.pack(">I", 1), flags=0x20000)
+    return box("moof", full("mfhd", struct.pack(">I", 1)), box("traf", header, run))
+
+
+def _ftyp() -> bytes:
+    return box("ftyp", b"isom", bytes(4), b"isommp42")
+
+
+def _moov(track: Track, data_start: int, trex: bytes = b"") -> bytes:
+    times = struct.pack(">4I", 0, 0, track.rate, track.duration)
+    mvhd = full("mvhd", times, struct.pack(">IH10x", 0x10000, 0x100), _MATRIX, bytes(24), b"\0\0\0\2")
+    tkhd = full(
+        "tkhd", struct.pack(">5I", 0, 0, 1, 0, track.duration), bytes(16), _MATRIX, bytes(8), flags=7
+    )
+    mdia = box(
+        "mdia",
+        full("mdhd", times, struct.pack(">HH", 0x55C4, 0)),
+        full("hdlr", bytes(4), b"soun", bytes(12), b"\0"),
+        box("minf", full("smhd", bytes(4)), _dinf(), _table(track, data_start)),
+    )
+    mvex = box("mvex", trex) if trex else b""
+    return box("moov", mvhd, box("trak", tkhd, mdia), mvex)
+
+
+def _dinf() -> bytes:
+    return box("dinf", full("dref", struct.pack(">I", 1), full("url ", flags=1)))
+
+
+def _table(track: Track, data_start: int) -> bytes:
+    count = len(track.frames)
+    timed = count if track.timed_samples is None else track.timed_samples
+    entry = box(
+        track.codec,
+        struct.pack(">6xH8xHHIHH", 1, 2, 16, 0, track.rate, 0),
+        track.config,
+    )
+    return box(
+        "stbl",
+        full("stsd", struct.pack(">I", 1), entry),
+        full("stts", struct.pack(">3I", 1, timed, track.samples_per_frame)),
+        full("stsc", struct.pack(">4I", 1, 1, max(count, 1), 1)),
+        full("stsz", struct.pack(f">2I{count}I", 0, count, *map(len, track.frames))),
+        full("stco", struct.pack(">2I", 1, data_start)),
+    )
