@@ -10,13 +10,16 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from cli.stack import tether
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Callable, Mapping, Sequence
+
+Output = int | IO[bytes]
+"""Where output goes: a constant of asyncio.subprocess or an open file."""
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -125,10 +128,12 @@ class Child:
         return answer
 
 
-async def spawn(launch: Launch, stdout: int | None = None) -> Process:
+async def spawn(
+    launch: Launch, *, stdout: Output | None = None, stderr: Output | None = None
+) -> Process:
     """Start a program that dies with this process and hears no Ctrl-C of its terminal.
 
-    Its output goes where our standard error goes, unless ``stdout`` says otherwise.
+    Its output goes to our standard error, unless it is said where else.
     """
     tied = (sys.executable, "-I", "-S", str(Path(tether.__file__)), str(os.getpid()))
     return await asyncio.create_subprocess_exec(
@@ -137,6 +142,7 @@ async def spawn(launch: Launch, stdout: int | None = None) -> Process:
         env=launch.env,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=sys.stderr if stdout is None else stdout,
+        stderr=stderr,
         start_new_session=True,
     )
 
@@ -146,7 +152,7 @@ async def run_once(launch: Launch) -> str:
 
     Raises StartError when it did not end well.
     """
-    process = await spawn(launch, asyncio.subprocess.PIPE)
+    process = await spawn(launch, stdout=asyncio.subprocess.PIPE)
     try:
         printed, _ = await process.communicate()
     finally:

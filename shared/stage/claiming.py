@@ -6,7 +6,6 @@ import asyncio
 from collections import OrderedDict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 import structlog
 from uuid_utils.compat import uuid7
@@ -18,6 +17,8 @@ from shared.stage import wire
 from shared.stage.messages import ClaimRequest
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from shared.bus.bus import Bus
     from shared.stage.messages import ClaimReply, Command
 
@@ -51,7 +52,7 @@ class Claims:
                 await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**number)
             reply = await self._once(command, request, traceparent)
             if reply is not None:
-                del self._unheard[key]
+                self._unheard.pop(key, None)
                 return request.run_id, reply
         return request.run_id, None
 

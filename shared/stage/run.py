@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -113,18 +113,18 @@ class Run:
     async def _work(self) -> Outcome | None:
         work = asyncio.create_task(self._stage.run(self._job, self._progress))
         left = self._deadline - asyncio.get_running_loop().time()
+        either: set[asyncio.Future[Any]] = {work, self._ended}
         try:
-            await asyncio.wait(
-                {work, self._ended}, timeout=max(left, 0), return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait(either, timeout=max(left, 0), return_when=asyncio.FIRST_COMPLETED)
         finally:
             finished = work.done()
             await self._cancel(work)
         if finished:
-            return self._outcome_of(work)
+            return _outcome_of(work) or _internal_error()
         ended = self._ended.result() if self._ended.done() else _Ended(_deadline_exceeded())
         self._log.info("run_interrupted", outcome=repr(ended.outcome))
-        return ended.outcome
+        # It may have come to its end in the very moment of the cancel.
+        return ended.outcome and (_outcome_of(work) or ended.outcome)
 
     async def _cancel(self, work: asyncio.Task[Outcome]) -> None:
         work.cancel()
@@ -133,12 +133,6 @@ class Run:
             self._log.error("run_ignores_cancel")
         elif not work.cancelled() and work.exception() is not None:
             self._log.error("stage_failed", exc_info=work.exception())
-
-    @staticmethod
-    def _outcome_of(work: asyncio.Task[Outcome]) -> Outcome:
-        if work.cancelled() or work.exception() is not None:
-            return _internal_error()
-        return work.result()
 
     async def _report(self, outcome: Outcome) -> None:
         """Offer the report to the bus until it has it, or the run lost its claim meanwhile."""
@@ -179,7 +173,7 @@ class Run:
             self._progress.changed.clear()
             await self._delivery.in_progress()
             if not await self._may_go_on(timedelta(seconds=longest)):
-                self.end(None)
+                return self.end(None)
 
     async def _may_go_on(self, wait: timedelta) -> bool:
         done, total = self._progress.latest
@@ -196,6 +190,12 @@ class Run:
             # No answer means go on: should another run hold the claim by now, ours is not believed.
             self._log.debug("progress_unanswered", error=repr(error))
             return True
+
+
+def _outcome_of(work: asyncio.Task[Outcome]) -> Outcome | None:
+    if not work.done() or work.cancelled() or work.exception() is not None:
+        return None
+    return work.result()
 
 
 def _internal_error() -> Failed:

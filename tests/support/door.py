@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc import aio
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from services.api.grpc.codes import DOMAIN
@@ -19,7 +22,7 @@ from stagedoor.v1.record_service_pb2_grpc import RecordServiceStub
 from stagedoor.v1.track_service_pb2_grpc import TrackServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceAsyncStub
     from stagedoor.v1.record_service_pb2_grpc import RecordServiceAsyncStub
@@ -45,6 +48,17 @@ class Door:
     def address(self) -> str:
         """Where the server listens."""
         return f"127.0.0.1:{self.server.port}"
+
+    @property
+    def health(self) -> Any:
+        """The stub of the health service, whose types know no asyncio."""
+        return health_pb2_grpc.HealthStub(self.channel)
+
+    @property
+    def reflection(self) -> Any:
+        """The stub of the reflection service, whose types know no asyncio."""
+        channel: Any = self.channel
+        return reflection_pb2_grpc.ServerReflectionStub(channel)
 
     @property
     def admin(self) -> Metadata:
@@ -81,8 +95,8 @@ async def refused(call: Awaitable[Any]) -> Refused:
     return read_error(caught.value)
 
 
-def read_error(error: aio.AioRpcError) -> Refused:
-    """The refusal in an error."""
+def read_error(error: Any) -> Refused:
+    """The refusal in an AioRpcError."""
     status = rpc_status.from_call(error)
     assert status is not None, f"no google.rpc.Status: {error.code()}: {error.details()}"
     found = {detail.TypeName().rpartition(".")[2]: detail for detail in status.details}
@@ -106,6 +120,13 @@ def read_error(error: aio.AioRpcError) -> Refused:
         resource=(resource.resource_type, resource.resource_name),
         retry_seconds=unpack("RetryInfo").retry_delay.seconds,
     )
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until something is so that nobody tells of."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - there is no event to await
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

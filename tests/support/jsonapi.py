@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from aiohttp import ClientSession
 from yarl import URL
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from services.api.http.server import serve
 
-    from aiohttp import ClientSession
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from aiohttp import web
 
 MEDIA_TYPE = "application/vnd.api+json"
 
@@ -82,6 +86,17 @@ class Client:
     async def create_task(self, track: str, **attributes: object) -> Answer:
         """Ask for a task for a track."""
         return await self.send("POST", "/atmos-import-tasks", new_task(track, **attributes))
+
+
+@asynccontextmanager
+async def serving(app: web.Application, host: str = "127.0.0.1") -> AsyncIterator[ClientSession]:
+    """A session with a server of its own on a free port."""
+    runner, port = await serve(app, host, 0)
+    try:
+        async with ClientSession(f"http://{host}:{port}") as session:
+            yield session
+    finally:
+        await runner.cleanup()
 
 
 def new_task(track: str, **attributes: object) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -23,7 +23,7 @@ URL = "https://cdn.example.com/master.wav"
 ISRC = "USRC12345678"
 
 
-async def create(door: Door, **fields: str) -> pb.ImportTask:
+async def create(door: Door, **fields: Any) -> pb.ImportTask:
     request = pb.CreateImportTaskRequest(import_task=pb.ImportTask(**fields))
     return await door.tasks.CreateImportTask(request, metadata=door.admin)
 

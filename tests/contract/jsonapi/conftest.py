@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp import ClientSession
 
 from services.api.domain.principal import SCOPES
-from services.api.http.server import make_app, serve
-from tests.support.jsonapi import Client
+from services.api.http.server import make_app
+from tests.support.jsonapi import Client, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,17 +21,9 @@ async def _ready() -> bool:
 
 
 @pytest.fixture
-async def address(core: Core) -> AsyncIterator[str]:
-    """Where the server listens; its links start with https://domain.com."""
-    app = make_app(core.use_cases, public_url="https://domain.com", ready=_ready)
-    runner, port = await serve(app, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{port}"
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def client(core: Core, address: str) -> AsyncIterator[Client]:
+async def client(core: Core) -> AsyncIterator[Client]:
     """A client of the tenant ``default`` that may do everything."""
+    app = make_app(core.use_cases, public_url="https://domain.com", ready=_ready)
     token = await core.use_cases.tokens.issue("default", "test", SCOPES)
-    async with ClientSession(address) as session:
+    async with serving(app) as session:
         yield Client(session, token)

@@ -85,7 +85,10 @@ async def test_format_and_warnings(client: Client, core: Core) -> None:
         "objects": 0,
         "duration_seconds": 3.5,
     }
-    warning = error("loud", "Louder than usual.", measured="-10 LKFS") | {"severity": "warning"}
+    warning = {
+        **error("loud", "Louder than usual.", measured="-10 LKFS"),
+        "severity": "warning",
+    }
     accepted = Accepted(md5=MD5, size_bytes=1000, format=seen, problems=(warning,))
     assert await core.use_cases.runs.report(task.id, run, accepted)
     task = await core.use_cases.import_tasks.get(a_principal(), task.id)

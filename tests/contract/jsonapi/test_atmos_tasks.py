@@ -333,7 +333,7 @@ async def _refuse(core: Core, task: Task, **fields: str) -> None:
     run = await core.claim(task.id, Stage.DOWNLOAD)
     problems = (
         error("not_found", "The origin answered 404.", **fields),
-        error("odd", "Odd.") | {"severity": "warning"},
+        {**error("odd", "Odd."), "severity": "warning"},
     )
     assert await core.use_cases.runs.report(task.id, run, Refused(problems=problems))
 

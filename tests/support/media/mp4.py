@@ -72,9 +72,16 @@ def _ftyp() -> bytes:
 
 def _moov(track: Track, data_start: int, trex: bytes = b"") -> bytes:
     times = struct.pack(">4I", 0, 0, track.rate, track.duration)
-    mvhd = full("mvhd", times, struct.pack(">IH10x", 0x10000, 0x100), _MATRIX, bytes(24), b"\0\0\0\2")
+    mvhd = full(
+        "mvhd", times, struct.pack(">IH10x", 0x10000, 0x100), _MATRIX, bytes(24), b"\0\0\0\2"
+    )
     tkhd = full(
-        "tkhd", struct.pack(">5I", 0, 0, 1, 0, track.duration), bytes(16), _MATRIX, bytes(8), flags=7
+        "tkhd",
+        struct.pack(">5I", 0, 0, 1, 0, track.duration),
+        bytes(16),
+        _MATRIX,
+        bytes(8),
+        flags=7,
     )
     mdia = box(
         "mdia",
@@ -101,8 +108,13 @@ def _table(track: Track, data_start: int) -> bytes:
     return box(
         "stbl",
         full("stsd", struct.pack(">I", 1), entry),
-        full("stts", struct.pack(">3I", 1, timed, track.samples_per_frame)),
-        full("stsc", struct.pack(">4I", 1, 1, max(count, 1), 1)),
+        _entries("stts", timed, track.samples_per_frame) if count else _entries("stts"),
+        _entries("stsc", 1, count, 1) if count else _entries("stsc"),
         full("stsz", struct.pack(f">2I{count}I", 0, count, *map(len, track.frames))),
-        full("stco", struct.pack(">2I", 1, data_start)),
+        _entries("stco", data_start) if count else _entries("stco"),
     )
+
+
+def _entries(kind: str, *entry: int) -> bytes:
+    """Return a table box with one entry, or with none."""
+    return full(kind, struct.pack(f">I{len(entry)}I", bool(entry), *entry))

@@ -1,0 +1,131 @@
+"""Errors: one table, and nothing of a fault leaves the process but in the log."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from grpc import StatusCode, aio
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from services.api.domain import errors
+from services.api.grpc.codes import CODES
+from stagedoor.v1 import error_reason_pb2
+from stagedoor.v1 import import_task_service_pb2 as pb
+from stagedoor.v1.track_service_pb2 import CreateTrackRequest, ListTracksRequest, Track
+from tests.support.door import open_door, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.core import Core
+    from tests.support.door import Door
+
+URL = "https://cdn.example.com/master.wav"
+
+
+def reasons_of(refusal: type[errors.Refusal]) -> Iterator[str]:
+    for each in refusal.__subclasses__():
+        yield each.reason
+        yield from reasons_of(each)
+
+
+def test_the_table_has_each_reason_of_the_contract() -> None:
+    prefix = "ERROR_REASON_"
+    named = {name.removeprefix(prefix) for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118 - the enum is no dict
+    assert CODES.keys() == named - {"UNSPECIFIED"}
+
+
+def test_the_table_has_each_reason_of_the_domain() -> None:
+    taken = errors.InvalidFields(errors.Violation("isrc", "taken", "")).reason
+    assert {*reasons_of(errors.Refusal), taken, errors.Refusal.reason} == CODES.keys()
+
+
+async def spoil(core: Core, statement: str) -> None:
+    """Put something into the database that no code of ours would."""
+    async with core.engines.write.connect() as connection:
+        await connection.execute(text(statement))
+        await connection.commit()
+
+
+async def test_a_fault_is_internal_and_says_nothing(door: Door, core: Core) -> None:
+    task = await core.task()
+    await spoil(core, """UPDATE import_tasks SET problems = '[{"severity": "secret"}]'""")
+    request = pb.GetImportTaskRequest(name=f"importTasks/{task.id}")
+    with capture_logs() as logs:
+        answer = await refused(door.tasks.GetImportTask(request, metadata=door.admin))
+    assert (answer.code, answer.reason) == (StatusCode.INTERNAL, "INTERNAL")
+    assert answer.message == "The service failed."
+    assert [(entry["event"], entry["method"]) for entry in logs] == [
+        ("rpc_failed", "/stagedoor.v1.ImportTaskService/GetImportTask")
+    ]
+    assert logs[0]["exc_info"]
+
+
+async def test_a_fault_of_a_stream_is_internal(door: Door, core: Core) -> None:
+    task = await core.task()
+    await spoil(core, """UPDATE import_tasks SET problems = '[{"severity": "secret"}]'""")
+    request = pb.WatchImportTaskRequest(name=f"importTasks/{task.id}")
+    with capture_logs() as logs:
+        answer = await refused(door.tasks.WatchImportTask(request, metadata=door.admin).read())
+    assert (answer.code, answer.message) == (StatusCode.INTERNAL, "The service failed.")
+    assert len(logs) == 1
+
+
+async def test_a_fault_of_the_auth_is_internal(door: Door, core: Core) -> None:
+    await spoil(core, "UPDATE tokens SET scopes = '7'")
+    with capture_logs() as logs:
+        request = pb.ListImportTasksRequest()
+        answer = await refused(door.tasks.ListImportTasks(request, metadata=door.admin))
+    assert (answer.code, answer.message) == (StatusCode.INTERNAL, "The service failed.")
+    assert len(logs) == 1
+
+
+@pytest.mark.parametrize("method", ["GetImportTask", "WatchImportTask"])
+async def test_bytes_that_are_no_request_are_the_client_s_fault(door: Door, method: str) -> None:
+    path = f"/stagedoor.v1.ImportTaskService/{method}"
+    for junk in (b"\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe"):
+        if method.startswith("Watch"):
+            stream: Any = door.channel.unary_stream(path)
+            answer = await refused(stream(junk, metadata=door.admin).read())
+        else:
+            single: Any = door.channel.unary_unary(path)
+            answer = await refused(single(junk, metadata=door.admin))
+        assert (answer.code, answer.reason) == (StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+        assert answer.message == "The request cannot be decoded."
+
+
+async def test_a_call_that_takes_too_long_ends(core: Core) -> None:
+    """Another connection holds the write lock for longer than a call may take."""
+    async with open_door(core, max_seconds=0.3) as door, core.engines.write.connect() as lock:
+        await lock.execute(text("UPDATE tokens SET name = name"))
+        request = CreateTrackRequest(track=Track(title="Song"))
+        answer = await refused(door.tracks.CreateTrack(request, metadata=door.admin))
+        await lock.rollback()
+    assert (answer.code, answer.reason) == (StatusCode.UNAVAILABLE, "UNAVAILABLE")
+    assert answer.retry_seconds == 1
+
+
+async def test_a_create_whose_client_gave_up_is_whole_or_not_at_all(door: Door) -> None:
+    answered = set()
+    for n in range(20):
+        request = CreateTrackRequest(track=Track(title=f"Song {n}"))
+        call = door.tracks.CreateTrack(request, metadata=door.admin, timeout=n / 2000)
+        await asyncio.wait([asyncio.ensure_future(call)])
+        if await call.code() is StatusCode.OK:
+            answered.add(request.track.title)
+    last = CreateTrackRequest(track=Track(title="Last"))
+    await door.tracks.CreateTrack(last, metadata=door.admin)
+    page = await door.tracks.ListTracks(ListTracksRequest(page_size=100), metadata=door.admin)
+    titles = [track.title for track in page.tracks]
+    assert answered | {"Last"} <= set(titles)
+    assert len(titles) == len(set(titles)) == page.total_size
+
+
+async def test_a_method_that_does_not_exist_is_unimplemented(door: Door) -> None:
+    call: Any = door.channel.unary_unary("/stagedoor.v1.ImportTaskService/Nope")
+    with pytest.raises(aio.AioRpcError) as caught:
+        await call(b"", metadata=door.admin)
+    assert caught.value.code() is StatusCode.UNIMPLEMENTED

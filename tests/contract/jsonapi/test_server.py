@@ -1,0 +1,214 @@
+"""Who gets in, whether the server is alive, and what it says when it is broken."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from services.api.domain.errors import InvalidQuery, Unauthenticated, Unavailable
+from services.api.domain.principal import SCOPES
+from services.api.http.jsonapi.app import make_jsonapi_app
+from services.api.http.jsonapi.endpoints import Operations, Served
+from services.api.http.jsonapi.resource import Resource
+from services.api.http.server import KEEPALIVE_SECONDS, make_app, serve
+from tests.support.core import a_principal
+from tests.support.jsonapi import Client, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from uuid import UUID
+
+    from services.api.domain.page import Page
+    from services.api.domain.principal import Principal
+    from services.api.http.jsonapi.queries import Query
+    from tests.support.core import Core
+
+ID = "01924f3b-2222-7000-bbbb-000000000002"
+ROUTES = [
+    (method, path.format(id=ID))
+    for methods, path in (
+        ("GET POST", "/atmos-import-tasks"),
+        ("GET PATCH DELETE", "/atmos-import-tasks/{id}"),
+        ("POST", "/atmos-import-tasks/{id}/retry"),
+        ("GET", "/atmos-import-tasks/{id}/track"),
+        ("GET PATCH", "/atmos-import-tasks/{id}/relationships/track"),
+        ("GET", "/atmos-import-tasks/{id}/record"),
+        ("GET PATCH", "/atmos-import-tasks/{id}/relationships/record"),
+        ("GET POST", "/tracks"),
+        ("GET PATCH DELETE", "/tracks/{id}"),
+        ("GET", "/records"),
+        ("GET PATCH", "/records/{id}"),
+        ("GET", "/records/{id}/track"),
+        ("GET PATCH", "/records/{id}/relationships/track"),
+        ("GET", "/records/{id}/import-task"),
+        ("GET PATCH", "/records/{id}/relationships/import-task"),
+    )
+    for method in methods.split()
+]
+
+
+# Tokens
+
+
+async def test_the_list_of_routes_is_whole(core: Core) -> None:
+    app = make_app(core.use_cases, public_url=None, ready=_ready)
+    served = {
+        (route.method, route.resource.canonical.replace("{id}", ID).removeprefix("/api/v1"))
+        for route in app.router.routes()
+        if route.resource and route.method != "HEAD"
+    }
+    assert served == {*ROUTES, ("GET", "/healthz"), ("GET", "/readyz")}
+
+
+async def test_nobody_gets_in_without_a_good_token(client: Client, core: Core) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    expired = await core.use_cases.tokens.issue("default", "old", SCOPES, past)
+    for token in (None, "", "nonsense", expired, f"sd_{'0' * 16}_{'x' * 43}"):
+        stranger = Client(client.session, token)
+        for method, path in ROUTES:
+            answer = await stranger.request(method, path)
+            assert answer.status == 401, (token, method, path)
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+            assert answer.document["errors"][0]["title"] == "Unauthorized"
+
+
+async def test_how_a_token_is_written(client: Client) -> None:
+    for header, status in (
+        (f"bearer {client.token}", 200),
+        (f"BEARER  {client.token}", 200),
+        (f"Basic {client.token}", 401),
+        (f"{client.token}", 401),
+    ):
+        answer = await client.request("GET", "/tracks", Authorization=header)
+        assert answer.status == status, header
+
+
+async def test_a_missing_scope(client: Client, core: Core) -> None:
+    token = await core.use_cases.tokens.issue("default", "reader", ["tracks:read"])
+    reader = Client(client.session, token)
+    assert (await reader.get("/tracks")).status == 200
+    answer = await reader.get("/records")
+    assert answer.status == 403
+    assert answer.refusals == [("", "The token lacks the scope records:read.")]
+
+
+async def test_another_tenants_data_does_not_exist(client: Client, core: Core) -> None:
+    task = await core.complete(await core.task())
+    assert task.target is not None
+    token = await core.use_cases.tokens.issue("other", "test", SCOPES)
+    other = Client(client.session, token)
+    for type_, id_ in (
+        ("atmos-import-tasks", task.id),
+        ("tracks", task.target.id),
+        ("records", task.record_id),
+    ):
+        assert (await client.get(f"/{type_}/{id_}")).status == 200
+        assert (await other.get(f"/{type_}/{id_}")).status == 404
+        assert (await other.get(f"/{type_}?filter[id]={id_}")).document["data"] == []
+    assert (await other.create_task(str(task.target.id))).status == 404
+
+
+# The server
+
+
+async def _ready() -> bool:
+    return True
+
+
+@pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
+async def test_health(core: Core, ready: bool, status: int) -> None:  # noqa: FBT001 - a table
+    async def is_ready() -> bool:
+        return ready
+
+    app = make_app(core.use_cases, public_url=None, ready=is_ready)
+    async with serving(app) as session:
+        async with session.get("/healthz") as response:
+            assert (response.status, await response.json()) == (200, {"status": "alive"})
+            assert response.headers["Server"] == "stagedoor"
+        async with session.get("/readyz") as response:
+            assert response.status == status
+
+
+async def test_idle_connections_are_not_kept_for_long(core: Core) -> None:
+    app = make_app(core.use_cases, public_url=None, ready=_ready)
+    runner, _ = await serve(app, "127.0.0.1", 0)
+    server = runner.server
+    await runner.cleanup()
+    assert server is not None
+    assert server().keepalive_timeout == KEEPALIVE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("public_url", "base"),
+    [
+        (None, "http://files.example:81/api/v1"),
+        ("https://domain.com/", "https://domain.com/api/v1"),
+        ("https://domain.com/stagedoor", "https://domain.com/stagedoor/api/v1"),
+    ],
+)
+async def test_how_links_start(core: Core, public_url: str | None, base: str) -> None:
+    app = make_app(core.use_cases, public_url=public_url, ready=_ready)
+    token = await core.use_cases.tokens.issue("default", "test", SCOPES)
+    async with serving(app) as session:
+        answer = await Client(session, token).request("GET", "/tracks", Host="files.example:81")
+    assert answer.document["links"]["first"].startswith(f"{base}/tracks?")
+
+
+# Trouble
+
+
+class _FaultError(Exception):
+    """Says what no client may read."""
+
+
+async def _list(_: Principal, query: Query) -> Page[UUID]:
+    raise Unavailable if query.number == 1 else InvalidQuery("skip", "Too far.")
+
+
+async def _get(_: Principal, id_: UUID) -> UUID:
+    raise _FaultError(f"secret of {id_}")
+
+
+async def _authenticate(token: str | None) -> Principal:
+    if token is None:
+        raise Unauthenticated
+    return a_principal()
+
+
+@pytest.fixture
+async def broken() -> AsyncIterator[Client]:
+    """A client of a server whose operations fail."""
+    notes: Resource[Any] = Resource(type="notes", id=attrgetter("id"), attributes=())
+    served = Served(notes, Operations(list=_list, get=_get))
+    app = web.Application()
+    facade = make_jsonapi_app(served, prefix="/api/v1", public_url=None, authenticate=_authenticate)
+    app.add_subapp("/api/v1", facade)
+    async with serving(app) as session:
+        yield Client(session, "token")
+
+
+async def test_a_fault_of_ours_tells_nothing(
+    broken: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = await broken.get(f"/notes/{ID}")
+    assert answer.status == 500
+    assert answer.document["errors"] == [
+        {
+            "detail": "The server met an unexpected error.",
+            "status": "500",
+            "title": "Internal Server Error",
+        }
+    ]
+    captured = capsys.readouterr()
+    assert f"secret of {ID}" in captured.out + captured.err
+
+
+async def test_passing_trouble(broken: Client) -> None:
+    answer = await broken.get("/notes")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    answer = await broken.get("/notes?page[number]=2")
+    assert (answer.status, answer.refusals) == (400, [("", "Too far.")])
