@@ -34,9 +34,9 @@ SERVICE_CONFIG: Final = {
                 for method in methods
             ],
             "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.2s",
-                "maxBackoff": "2s",
+                "maxAttempts": 3,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
                 "backoffMultiplier": 2,
                 "retryableStatusCodes": [UNAVAILABLE],
             },

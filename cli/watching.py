@@ -62,21 +62,35 @@ def _print_each(tasks: Iterator[ImportTask]) -> ImportTask:
 def _show(tasks: Iterator[ImportTask]) -> ImportTask:
     last = ImportTask()
     with _progress() as bar:
-        row = bar.add_task("", total=None)
+        row = bar.add_task("", total=None, visible=False)
         for task in tasks:
-            if task.state != last.state:
-                bar.console.print(state_of(task))
+            for line in _news(last, task):
+                bar.console.print(line, soft_wrap=True)
             total = task.progress.total_bytes if task.progress.HasField("total_bytes") else None
             bar.update(
                 row,
-                description=f"{state_of(task)} {task.progress.stage}".strip(),
+                description=_doing(task),
                 completed=task.progress.done_bytes,
                 total=total,
+                visible=True,
             )
             last = task
     for line in _ending(last):
         console().print(line, soft_wrap=True)
     return last
+
+
+def _news(last: ImportTask, task: ImportTask) -> Iterator[str]:
+    if task.state != last.state:
+        yield state_of(task)
+    if task.HasField("last_failure") and task.last_failure != last.last_failure:
+        yield f"will retry: {next(problem_lines([task.last_failure]))}"
+
+
+def _doing(task: ImportTask) -> str:
+    stage = f"{task.progress.stage}: " if task.progress.stage else ""
+    again = f", attempt {task.attempts}" if task.attempts > 1 else ""
+    return f"{stage}{state_of(task)}{again}"
 
 
 def _progress() -> Progress:

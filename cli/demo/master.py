@@ -94,8 +94,7 @@ def _chunk(name: str, payload: bytes) -> bytes:
 
 def _write_repeated(file: BinaryIO, block: bytes, size: int) -> None:
     whole, rest = divmod(size, len(block)) if block else (0, 0)
-    for _ in range(whole):
-        file.write(block)
+    file.writelines(block for _ in range(whole))
     file.write(block[:rest])
 
 

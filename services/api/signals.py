@@ -12,16 +12,23 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from uuid import UUID
 
 DISPATCH = "dispatch"
 OUTBOX = "outbox"
 DOOMED = "doomed"
+CANCEL = "cancel"
 
 
 def task_topic(task_id: object) -> str:
     """The topic of one task's changes."""
     return f"task:{task_id}"
+
+
+def cancel_topic(task_id: UUID, generation: int) -> str:
+    """The topic that says: runs of this generation and older are void."""
+    return f"{CANCEL}:{task_id}:{generation}"
 
 
 class Subscription:
@@ -52,11 +59,18 @@ class Signals:
     def __init__(self) -> None:
         """Start with nobody waiting."""
         self._subscribers: dict[str, set[Subscription]] = defaultdict(set)
+        self._listeners: list[Callable[[str], None]] = []
 
     def notify(self, topic: str) -> None:
         """Wake everyone who waits for the topic."""
         for subscription in self._subscribers.get(topic, ()):
             subscription.set()
+        for listen in self._listeners:
+            listen(topic)
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Call the listener, which must not wait, with every topic from now on."""
+        self._listeners.append(listener)
 
     @contextmanager
     def subscribe(self, topic: str) -> Iterator[Subscription]:

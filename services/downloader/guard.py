@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 _DISCARD = 9
 
 
+def _refused() -> OriginRefused:
+    return OriginRefused("address_refused", ADDRESS_REFUSED)
+
+
 class DialRefused(OriginRefused, OSError):  # noqa: N818 - as OriginRefused
     """As OriginRefused; an OSError too, because that is what dialling code lets pass."""
 
@@ -87,11 +91,12 @@ class AddressGuard:
 
     async def addresses(self, host: str) -> list[str]:
         """Return all addresses of a name. Raises OriginRefused if any is bad, OSError if none."""
-        found = list(self.policy.loopback()) if is_localhost(host) else await self._resolve(host)
-        if not all(map(self.allows, found)):
-            raise DialRefused
-        if not found:
+        if is_localhost(host):
+            found = list(self.policy.loopback())
+        elif not (found := await self._resolve(host)):
             raise OSError("no address")
+        if not found or not all(map(self.allows, found)):
+            raise _refused()
         return list(dict.fromkeys(found))
 
     def open_socket(self, info: AddrInfoType) -> socket.socket:
@@ -160,5 +165,5 @@ class GuardedConnector(TCPConnector):
         peer = transport.get_extra_info("peername") if transport is not None else None
         if peer is None or not self._guard.allows(str(peer[0])):
             connection.close()
-            raise DialRefused
+            raise _refused()
         return connection

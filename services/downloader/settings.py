@@ -7,23 +7,20 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.downloader.limits import Limits
 from shared.origin import OriginPolicy
+from shared.settings import ServiceSettings
 
 
 def _user_agent() -> str:
     return f"Stagedoor/{version('stagedoor')}"
 
 
-class DownloaderSettings(BaseSettings):
+class DownloaderSettings(ServiceSettings):
     """Where bytes go, what may be fetched, and the limits of one download: bytes, seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="STAGEDOOR_", frozen=True)
-
-    data_dir: Path = Path("var")
-    blobs_url: str = ""
+    download_slots: PositiveInt = 4
     download_allow_networks: str = ""
     download_allow_ports: str = "443"
     download_ca_file: Path | None = None
@@ -37,10 +34,6 @@ class DownloaderSettings(BaseSettings):
     def _check_policy(self) -> Self:
         self.policy()
         return self
-
-    def store_url(self) -> str:
-        """Return the URL of the blob store: by default a folder in the data folder."""
-        return self.blobs_url or (self.data_dir.absolute() / "blobs").as_uri()
 
     def policy(self) -> OriginPolicy:
         """Return what may be fetched. Raises ValueError that names the bad value."""

@@ -14,7 +14,7 @@ from services.validator.opinions import ASKED, second_opinions
 from services.validator.profile import Profile, UnknownProfileError, load_profile, profile_names
 from services.validator.rules.opinions import Comparison
 from services.validator.rules.registry import has_errors, judge
-from shared.problems import Format, Problem  # noqa: TC001 - msgspec reads the annotations
+from shared.problems import Format, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path

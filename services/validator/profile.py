@@ -7,7 +7,7 @@ from importlib import resources
 
 import msgspec
 
-from shared.problems import Severity  # noqa: TC001 - msgspec reads the annotations at run time
+from shared.problems import Severity
 
 
 class UnknownProfileError(LookupError):

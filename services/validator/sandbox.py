@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from services.validator.inspection import Report
-from services.validator.profile import Profile  # noqa: TC001 - msgspec reads the annotations
+from services.validator.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,9 +74,7 @@ async def inspect_in_child(
     Cancelling kills the child. ``command`` is what to run, for trying the sandbox itself.
     """
     limits = limits or Limits()
-    request = Request(
-        path=str(path), profile=profile, limits=limits, parent=os.getpid(), md5=md5
-    )
+    request = Request(path=str(path), profile=profile, limits=limits, parent=os.getpid(), md5=md5)
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,

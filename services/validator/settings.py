@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import PositiveInt
 
 from services.validator.sandbox import Limits
+from shared.settings import ServiceSettings
 
 _DEFAULTS = Limits()
 
 
-class ValidatorSettings(BaseSettings):
+class ValidatorSettings(ServiceSettings):
     """The delivery profile, and what one inspection may use: bytes, seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="STAGEDOOR_", frozen=True)
-
     delivery_profile: str = "atmos"
+    validator_slots: PositiveInt = 1
     validator_memory_bytes: int = _DEFAULTS.memory_bytes
     validator_cpu_seconds: int = _DEFAULTS.cpu_seconds
     validator_wall_seconds: float = _DEFAULTS.wall_seconds

@@ -43,10 +43,10 @@ class ValidateStage:
                 return await self._validate(path, job, progress)
         except BlobMissing:
             # Never a finding: the bytes may come back, the master is not to blame.
-            return Released("input_missing", retry_after=_RETRY_AFTER)
+            return Released(reason="input_missing", retry_after=_RETRY_AFTER)
         except BlobError as error:
             _log.warning("input_unavailable", reason=str(error))
-            return Released("input_unavailable", retry_after=_RETRY_AFTER)
+            return Released(reason="input_unavailable", retry_after=_RETRY_AFTER)
 
     async def _validate(self, path: Path, job: Job, progress: Progress) -> Outcome:
         md5, size = await _hash(path, job.size_bytes, progress)

@@ -110,4 +110,8 @@ async def close_client(client: Client, link: Link) -> None:
             await client.flush(_CLOSE_SECONDS)
         except nats.errors.Error as error:
             await link.on_error(error)
+    else:
+        # close() would write what is buffered to a dead socket and fail half-way.
+        client._pending.clear()  # noqa: SLF001 - nats-py has no other way to drop it
+        client._pending_data_size = 0  # noqa: SLF001
     await client.close()

@@ -6,10 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from nats import errors as nats_errors
 
 from shared.bus.envelope import MESSAGE_ID, traceparent_of
-from shared.bus.errors import NoAnswer
+from shared.bus.errors import BusError, NoAnswer
 from shared.bus.translate import translated
 
 if TYPE_CHECKING:
@@ -59,8 +58,9 @@ class Delivery:
 
     async def _answer(self, answer: Awaitable[None]) -> None:
         try:
-            await answer
-        except nats_errors.Error as error:
+            with translated():
+                await answer
+        except BusError as error:
             log.debug("bus_answer_lost", subject=self.subject, error=str(error))
 
 

@@ -1,7 +1,8 @@
-"""From the errors of nats-py to ours."""
+"""From the errors of nats-py to ours; and its bad habit of losing cancellations undone."""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -35,11 +36,20 @@ _KINDS: Final = (
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise our errors instead of those of nats-py."""
+    """Raise our errors instead of those of nats-py, and CancelledError when it was cancelled.
+
+    Up to Python 3.11 ``asyncio.wait_for`` forgets a cancellation that comes together with the
+    result, and nats-py swallows others: a loop around such a call would never end.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
     try:
         yield
     except nats_errors.Error as error:
         raise _ours(error) from error
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def _ours(error: nats_errors.Error) -> BusError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -17,12 +16,12 @@ from shared.stage import wire
 from shared.stage.messages import ClaimRequest
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from uuid import UUID
 
     from shared.bus.bus import Bus
     from shared.stage.messages import ClaimReply, Command
 
-_ANSWER_WITHIN: Final = timedelta(seconds=2)
 _TRIES: Final = 3
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _REMEMBERED: Final = 1024
@@ -37,10 +36,11 @@ class Claims:
     is heard: the redelivered command asks with the same one.
     """
 
-    def __init__(self, bus: Bus, stage: str) -> None:
-        """Ask over this bus for this stage."""
+    def __init__(self, bus: Bus, stage: str, answer_within: timedelta) -> None:
+        """Ask over this bus for this stage, each time waiting so long for the answer."""
         self._bus = bus
         self._stage = stage
+        self._answer_within = answer_within
         self._unheard: OrderedDict[tuple[UUID, int], UUID] = OrderedDict()
 
     async def ask(self, command: Command, traceparent: str) -> tuple[UUID, ClaimReply | None]:
@@ -64,7 +64,7 @@ class Claims:
                 subjects.claim(self._stage, command.task_id),
                 wire.encode_claim(request),
                 Envelope(type=wire.CLAIM, traceparent=traceparent),
-                wait=_ANSWER_WITHIN,
+                wait=self._answer_within,
             )
             return wire.decode_claim_reply(answer, command.task_id, request)
         except (BusUnavailable, wire.MalformedMessage) as error:

@@ -38,7 +38,7 @@ _MAX_PROBLEMS_READ: Final = 1000
 def encode_report(report: Report) -> bytes:
     """The bytes of a report, its texts cleaned and bounded.
 
-    Raises ValueError or TypeError for an outcome that a stage may not have.
+    Raises ValueError, TypeError or AttributeError for an outcome that a stage may not have.
     """
     message = pb.RunReport(generation=report.generation, run_id=str(report.run_id))
     _put(message, report.outcome)

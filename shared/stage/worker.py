@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 SHUTDOWN: Final = "shutdown"
 
 # A pull is never cut short, as that would cost its message a redelivery: so a stop waits for it.
-_PULL_WAIT: Final = timedelta(seconds=1)
-_TROUBLE_SECONDS: Final = 1.0
+_PULL_WAIT: Final = timedelta(seconds=0.5)
+_TROUBLE_SECONDS: Final = 0.5
 _UNHEARD_DELAY: Final = timedelta(seconds=2)
 _Key = tuple["UUID", int]
 
@@ -39,7 +39,8 @@ log = structlog.get_logger(__name__)
 class Worker:
     """Runs one stage, in as many slots as there may be runs at once.
 
-    ``grace`` bounds how long a stop may take to cancel the runs and give their claims back.
+    ``grace`` bounds how long a stop may take to cancel the runs and give their claims back;
+    ``answer_within`` how long the API may take to answer a claim before it is asked again.
     """
 
     def __init__(
@@ -49,13 +50,14 @@ class Worker:
         *,
         slots: int = 1,
         grace: timedelta = timedelta(seconds=10),
+        answer_within: timedelta = timedelta(seconds=2),
     ) -> None:
         """Work on this stage, whose commands the durable consumer of the same name holds."""
         self._bus = bus
         self._stage = stage
         self._slots = slots
         self._grace = grace
-        self._claims = Claims(bus, stage.name)
+        self._claims = Claims(bus, stage.name, answer_within)
         # None while the claim is asked for.
         self._runs: dict[_Key, Run | None] = {}
         self._stopping = asyncio.Event()

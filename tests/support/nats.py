@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
-ACK_WAIT = timedelta(seconds=2)
+ACK_WAIT = timedelta(seconds=1)
 
 
 class NatsServer:

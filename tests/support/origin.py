@@ -18,6 +18,7 @@ import threading
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 import trustme
@@ -99,19 +100,30 @@ class Exchange:
         self.writer.transport.abort()
 
 
+@cache
+def shared_authority() -> trustme.CA:
+    """Return the authority of this process; making one takes longer than most tests."""
+    return trustme.CA()
+
+
+@cache
+def _certificate(authority: trustme.CA) -> trustme.LeafCert:
+    return authority.issue_cert(*HOST_NAMES)
+
+
 @dataclass
 class Origin:
     """The server; ``served`` counts body bytes by path, ``connections`` everyone who dialled."""
 
+    authority: trustme.CA = field(default_factory=shared_authority)
     requests: list[Request] = field(default_factory=list)
     served: dict[str, int] = field(default_factory=dict)
     connections: int = 0
 
     def __post_init__(self) -> None:
-        """Make the authority and the server's certificate."""
-        self.authority = trustme.CA()
+        """Load the server's certificate."""
         self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.authority.issue_cert(*HOST_NAMES).configure_cert(self._tls)
+        _certificate(self.authority).configure_cert(self._tls)
         self._replies: dict[str, list[Reply]] = {}
         self._busy: set[asyncio.Task[None]] = set()
 
@@ -151,7 +163,7 @@ class Origin:
 
     def trusting(self) -> ssl.SSLContext:
         """Return a client's context that trusts this origin."""
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.authority.configure_trust(context)
         return context
 
@@ -160,8 +172,9 @@ class Origin:
         assert task is not None
         self._busy.add(task)
         self.connections += 1
-        # A drain then means sent, so that a cut comes where the script says.
-        writer.transport.set_write_buffer_limits(0)
+        # A drain then means sent, so that a cut comes where the script says. Not 0: with that the
+        # TLS transport of Python 3.11 never resumes.
+        writer.transport.set_write_buffer_limits(high=1, low=0)
         try:
             await self._answer(await _read_request(reader), writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.support.origin import Exchange, Gate, Reply
@@ -20,7 +20,7 @@ def file(
     cut_at: int | None = None,
     gate: Gate | None = None,
     gate_at: int = 0,
-    **headers: str | int,
+    **headers: Any,
 ) -> Reply:
     """Serve a file, by ranges if asked and if the If-Range fits.
 
@@ -50,7 +50,7 @@ def file(
     return reply
 
 
-def answer(status: int, body: bytes = b"", **headers: str | int) -> Reply:
+def answer(status: int, body: bytes = b"", **headers: Any) -> Reply:
     """Answer a status with exactly these fields, and the body's length if none is given."""
 
     async def reply(exchange: Exchange) -> None:
@@ -65,7 +65,7 @@ def redirect(location: str, status: int = 302) -> Reply:
     return answer(status, Location=location)
 
 
-def unsized(body: bytes, *, cut: bool = False, **headers: str | int) -> Reply:
+def unsized(body: bytes, *, cut: bool = False, **headers: Any) -> Reply:
     """Serve a file that ends where the connection does; ``cut`` omits the TLS goodbye."""
 
     async def reply(exchange: Exchange) -> None:
@@ -77,7 +77,7 @@ def unsized(body: bytes, *, cut: bool = False, **headers: str | int) -> Reply:
     return reply
 
 
-def chunked(body: bytes, *, complete: bool = True, **headers: str | int) -> Reply:
+def chunked(body: bytes, *, complete: bool = True, **headers: Any) -> Reply:
     """Serve a file in chunks; without the last one it is not complete."""
 
     async def reply(exchange: Exchange) -> None:
@@ -95,7 +95,7 @@ def chunked(body: bytes, *, complete: bool = True, **headers: str | int) -> Repl
     return reply
 
 
-def endless(block: bytes, **headers: str | int) -> Reply:
+def endless(block: bytes, **headers: Any) -> Reply:
     """Send the same block until the client hangs up."""
 
     async def reply(exchange: Exchange) -> None:

@@ -12,7 +12,7 @@ from shared.bus import streams, subjects
 from shared.bus.envelope import Envelope
 from shared.bus.roles import Role
 from shared.stage import wire
-from shared.stage.job import Job, Outcome, Progress, Stored
+from shared.stage.job import Job, Outcome, Progress, Stage, Stored
 from shared.stage.messages import (
     CancelHint,
     ClaimReply,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 TASK = UUID("01890000-0000-7000-8000-000000000001")
 LEASE = timedelta(seconds=0.6)
 HOUR = timedelta(hours=1)
+GRACE = timedelta(seconds=2)
+_ROLES = {"download": Role.DOWNLOADER, "validate": Role.VALIDATOR}
 
 
 class ScriptedApi:
@@ -132,12 +134,10 @@ def stored(job: Job) -> Stored:
 
 
 @asynccontextmanager
-async def working(
-    server: NatsServer, stage: ScriptedStage, *, slots: int = 1
-) -> AsyncIterator[Worker]:
+async def working(server: NatsServer, stage: Stage, *, slots: int = 1) -> AsyncIterator[Worker]:
     """A worker at work, stopped in order at the end."""
-    async with server.bus(Role.DOWNLOADER) as bus:
-        worker = Worker(bus, stage, slots=slots, grace=timedelta(seconds=3))
+    async with server.bus(_ROLES[stage.name]) as bus:
+        worker = Worker(bus, stage, slots=slots, grace=GRACE, answer_within=timedelta(seconds=0.3))
         running = asyncio.create_task(worker.run())
         try:
             yield worker

@@ -69,6 +69,8 @@ class TaskRows:
             return
         transaction.count(before.tenant, COLLECTION, before.status, -1)
         transaction.count(after.tenant, COLLECTION, after.status, 1)
+        if before.claim is not None and after.generation != before.generation:
+            transaction.notify(signals.cancel_topic(before.id, before.generation))
         self._tell(transaction, after)
 
     def delete(self, transaction: Transaction, task: Task, now: datetime) -> None:
@@ -77,6 +79,8 @@ class TaskRows:
         transaction.count(task.tenant, COLLECTION, task.status, -1)
         self._write_event(transaction, task, DELETED, now)
         transaction.notify(signals.task_topic(task.id))
+        if task.claim is not None:
+            transaction.notify(signals.cancel_topic(task.id, task.generation))
 
     def _tell(self, transaction: Transaction, task: Task) -> None:
         self._write_event(transaction, task, task.status, task.updated_at)

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from services.api.db.executor import Executor
 from services.api.db.task_rows import EventEncoder, TaskRows
+from services.api.domain.errors import Unavailable
 from services.api.use_cases.blobs import Blobs
 from services.api.use_cases.dead_letters import DeadLetters
 from services.api.use_cases.dispatch import Dispatch
@@ -66,3 +69,11 @@ class UseCases:
             blobs=Blobs(executor),
             executor=executor,
         )
+
+    async def ready(self) -> bool:
+        """Whether the database answers: everything else can wait, a create cannot."""
+        try:
+            await self.executor.read(lambda connection: connection.execute(select(1)))
+        except Unavailable:
+            return False
+        return True

@@ -55,10 +55,8 @@ def size_undeclared(riff: RiffFile, _: Profile) -> Iterator[Finding]:
 @rule(RiffFile, "riff_size_wrong", spec="ITU-R BS.2088 §4")
 def riff_size_wrong(riff: RiffFile, _: Profile) -> Iterator[Finding]:
     """The header's size ends in the middle of a chunk."""
-    if riff.declared_end is None or not riff.chunks:
-        return
-    end = riff.chunks[-1].end
-    if riff.declared_end < end <= riff.file_size:
+    end = _last_end(riff)
+    if riff.declared_end is not None and riff.declared_end < end <= riff.file_size:
         yield Finding(
             detail="The header's size ends inside a chunk.",
             location=f"{riff.chunks[-1].name} chunk",
@@ -67,14 +65,19 @@ def riff_size_wrong(riff: RiffFile, _: Profile) -> Iterator[Finding]:
         )
 
 
+def _last_end(riff: RiffFile) -> int:
+    return riff.chunks[-1].end if riff.chunks else 0
+
+
 @rule(RiffFile, "trailing_bytes", severity=Severity.WARNING, spec="ITU-R BS.2088 §4")
 def trailing_bytes(riff: RiffFile, _: Profile) -> Iterator[Finding]:
     """Bytes after the end that the header declares belong to nothing."""
-    if riff.declared_end is not None and riff.declared_end + _PAD < riff.file_size:
+    end = riff.declared_end
+    if end is not None and _last_end(riff) <= end < riff.file_size - _PAD:
         yield Finding(
             detail="There are bytes after the end that the header declares.",
-            location=f"byte {riff.declared_end}",
-            measured=f"{riff.file_size - riff.declared_end} bytes",
+            location=f"byte {end}",
+            measured=f"{riff.file_size - end} bytes",
             allowed="0 bytes",
         )
 

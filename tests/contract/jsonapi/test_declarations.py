@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import msgspec
 import pytest
 
 from services.api.domain.lifecycle import Stage
 from services.api.domain.runs import Refused, error
+from services.api.domain.task import Target
 from services.api.http.facades.atmos import RECORDS, TASKS, TRACKS
 
 if TYPE_CHECKING:
@@ -37,7 +40,8 @@ async def test_every_value_is_of_its_kind(
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.type)
 def test_names_are_legal_and_unique(resource: Resource[Any]) -> None:
-    names = [each.name for each in (*resource.attributes, *resource.relationships)]
+    names = [attribute.name for attribute in resource.attributes]
+    names += [relationship.name for relationship in resource.relationships]
     assert len(set(names)) == len(names)
     assert not {"id", "type"} & set(names)
     assert all(MEMBER_NAME.fullmatch(name) for name in names)
@@ -48,3 +52,9 @@ def test_every_kind_has_a_json_schema() -> None:
     kinds = [attribute.kind for attribute in attributes]
     schemas, _ = msgspec.json.schema_components(kinds)
     assert len(schemas) == len(kinds)
+
+
+async def test_a_target_that_is_no_track_is_not_shown_as_one(core: Core) -> None:
+    task = replace(await core.task(), target=Target("videos", uuid4()))
+    track = TASKS.relationships[0]
+    assert track.linkage(task) is None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from services.api.http.jsonapi import media
 from tests.support.jsonapi import MEDIA_TYPE
@@ -132,14 +133,18 @@ async def test_a_body_may_have_64_kib(client: Client) -> None:
     _is_error(await client.request("POST", "/tracks", largest + b" ", Content_Type=MEDIA_TYPE), 413)
 
 
+async def _connect(client: Client) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    address = client.session._base_url  # noqa: SLF001 - where the client was told to go
+    assert address is not None
+    return await asyncio.open_connection(address.host, address.port)
+
+
 async def _exchange(client: Client, headers: Sequence[str], sent: bytes) -> tuple[bytes, Any]:
     """Head and document of the answer to a POST whose raw body starts so.
 
     The body goes out after the server has begun to wait for it.
     """
-    address = client.session._base_url  # noqa: SLF001 - where the client was told to go
-    assert address is not None
-    reader, writer = await asyncio.open_connection(address.host, address.port)
+    reader, writer = await _connect(client)
     writer.write(_head(client, *headers))
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     writer.write(sent)
@@ -179,6 +184,20 @@ async def test_a_body_that_is_broken(client: Client) -> None:
     assert head.startswith(b"HTTP/1.1 400 ")
     detail = "The request body is broken."
     assert document["errors"] == [{"detail": detail, "status": "400", "title": "Bad Request"}]
+
+
+async def test_a_client_that_goes_away_is_no_fault_of_ours(client: Client) -> None:
+    others = asyncio.all_tasks()
+    with capture_logs() as logs:
+        reader, writer = await _connect(client)
+        writer.write(_head(client, "Content-Length: 10"))
+        await reader.readuntil(b"\r\n\r\n")
+        connections = asyncio.all_tasks() - others
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.wait(connections)
+    assert connections
+    assert logs == []
 
 
 @pytest.mark.parametrize("path", ["/api/v1/albums", "/api/v1/", "/api/v3/tracks", "/"])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -16,7 +17,7 @@ from services.api.http.jsonapi.endpoints import Operations, Served
 from services.api.http.jsonapi.resource import Resource
 from services.api.http.server import KEEPALIVE_SECONDS, make_app, serve
 from tests.support.core import a_principal
-from tests.support.jsonapi import Client, serving
+from tests.support.jsonapi import MEDIA_TYPE, Client, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -85,6 +86,20 @@ async def test_how_a_token_is_written(client: Client) -> None:
     ):
         answer = await client.request("GET", "/tracks", Authorization=header)
         assert answer.status == status, header
+
+
+async def test_parameters_without_a_meaning_are_refused_everywhere(
+    client: Client, core: Core
+) -> None:
+    task = await core.complete(await core.task())
+    assert task.target is not None
+    ids = {"atmos-import-tasks": task.id, "tracks": task.target.id, "records": task.record_id}
+    for method, route in ROUTES:
+        path = route.replace(ID, str(ids[route.split("/")[1]]))
+        answer = await client.request(method, f"{path}?foo=1")
+        assert answer.status == 400, (method, path)
+        assert answer.refusals == [("foo", "Parameter foo is not allowed.")]
+    assert (await client.get(f"/tracks/{task.target.id}")).status == 200
 
 
 async def test_a_missing_scope(client: Client, core: Core) -> None:
@@ -156,6 +171,16 @@ async def test_how_links_start(core: Core, public_url: str | None, base: str) ->
     async with serving(app) as session:
         answer = await Client(session, token).request("GET", "/tracks", Host="files.example:81")
     assert answer.document["links"]["first"].startswith(f"{base}/tracks?")
+
+
+@pytest.mark.parametrize("host", ["[::1", "a b", "\xfc.example", "a/b", "user@a", "a:b"])
+async def test_a_host_that_is_none(client: Client, host: str) -> None:
+    document = {"data": {"type": "tracks", "attributes": {"title": "x"}}}
+    answer = await client.request(
+        "POST", "/tracks", msgspec.json.encode(document), Content_Type=MEDIA_TYPE, Host=host
+    )
+    assert (answer.status, answer.refusals) == (400, [("", "The Host header is invalid.")])
+    assert (await client.get("/tracks")).document["data"] == []
 
 
 # Trouble

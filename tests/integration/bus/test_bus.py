@@ -303,3 +303,24 @@ async def test_closing_is_quick_after_pulls_and_final(api: Bus, nats_server: Nat
     ):
         with pytest.raises(BusClosed):
             await call
+
+
+async def test_a_cancelled_call_ends_its_loop(api: Bus, downloader: Bus) -> None:
+    """Also when the cancellation comes in the same moment as the answer."""
+
+    async def answer(_: Request) -> bytes:
+        return b""
+
+    async def ask_for_ever() -> None:
+        while True:
+            await downloader.request(claim, b"", letter(), wait=SOON)
+
+    claim = subjects.claim("download", TASK)
+    async with api.serving(subjects.ALL_CLAIMS, answer, queue="api"):
+        await eventually(downloader, claim, b"")
+        for number in range(300):
+            task = asyncio.create_task(ask_for_ever())
+            await asyncio.sleep(number % 30 / 20_000)
+            task.cancel()
+            await asyncio.wait({task}, timeout=1)
+            assert task.cancelled()

@@ -226,6 +226,14 @@ def _other_rate() -> tuple[bytes, ...]:
     return tuple(with_joc(frame, Joc()) for frame in plain_frames(rate=44_100))
 
 
+def _joined() -> tuple[bytes, ...]:
+    return (*joc_frames(), _other_rate()[0])
+
+
+def _mistimed() -> mp4.Track:
+    return mp4.Track(frames=joc_frames(), config=mp4.dec3(), timed_samples=7)
+
+
 def eac3_files() -> Iterator[Broken]:
     """Yield E-AC-3 JOC files that are wrong in one thing."""
     yield raw("dec3_missing", "no dec3", lambda: joc_mp4(config=b""))
@@ -236,14 +244,12 @@ def eac3_files() -> Iterator[Broken]:
     yield raw("frame_broken", "raw cut", lambda: b"".join(joc_frames())[:-10])
     yield raw("frame_crc_wrong", "bit", lambda: joc_mp4(_with_first(_damaged(joc_frames()[0]))))
     yield raw("sample_rate_not_allowed", "44.1 kHz", lambda: joc_mp4(_other_rate()))
-    changed = lambda: (*joc_frames(), with_joc(plain_frames(rate=44_100)[0], Joc()))  # noqa: E731
-    yield raw("stream_parameters_change", "rate changes", lambda: joc_mp4(changed()))
-    timed = lambda: mp4.Track(frames=joc_frames(), config=mp4.dec3(), timed_samples=7)  # noqa: E731
-    yield raw("sample_count_differs", "stts", lambda: mp4.plain(timed()))
+    yield raw("stream_parameters_change", "rate", lambda: joc_mp4(_joined()))
+    yield raw("sample_count_differs", "stts", lambda: mp4.plain(_mistimed()))
     spoof = Joc(oamd_objects=None, joc_objects=None)
     yield raw("joc_payload_missing", "only a flag", lambda: joc_mp4(joc_frames(joc=spoof)))
-    one = lambda: _with_first(with_joc(plain_frames()[0], spoof))  # noqa: E731
-    yield raw("joc_payload_missing", "one frame without", lambda: joc_mp4(one()))
+    one = with_joc(plain_frames()[0], spoof)
+    yield raw("joc_payload_missing", "one frame without", lambda: joc_mp4(_with_first(one)))
     silent = Joc(signalled=None)
     yield raw("joc_not_signalled", "no addbsi", lambda: joc_mp4(joc_frames(joc=silent)))
     yield raw("joc_not_signalled", "plain dec3", lambda: joc_mp4(config=mp4.dec3(None)))

@@ -8,7 +8,7 @@ import struct
 from tests.support.media import mp4
 from tests.support.media.eac3 import plain_frames
 
-HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in</body></html>\n"
+HTML = b"<!DOCTYPE html>\n<html><body>Please sign in</body></html>\n"
 JUNK = bytes(range(1, 200, 3)) * 64
 
 
@@ -45,6 +45,6 @@ def other_kinds() -> dict[str, tuple[bytes, str, str]]:
         "mpeg-ts": (ts, "no_atmos", "MPEG-TS"),
         "mxf": (mxf, "format_not_accepted", "MXF"),
         "truehd": (truehd, "format_not_accepted", "TrueHD"),
-        "raw ac-4": (b"\xac\x40\x00\x10" + bytes(16), "format_not_accepted", "ac4_raw"),
+        "raw ac-4": (b"\xac\x40\x00\x10" + bytes(16), "format_not_accepted", "AC-4 in raw"),
         "encrypted": (mp4.plain(locked), "source_encrypted", "encrypted"),
     }

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pymediainfo import MediaInfo
 
 from cli.demo.master import Spec, write_master
 from services.validator.inspection import inspect
-from services.validator.profile import Profile
 from shared.problems import Severity
 from tests.support.media import ac4, mp4
 from tests.support.media.broken import ac4_track, joc_mp4
 from tests.support.media.eac3 import joc_frames
+
+if TYPE_CHECKING:
+    from services.validator.profile import Profile
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
 SAMPLE_VERDICTS = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from services.api.domain.lifecycle import FAILED, Status
+from services.api.domain.lifecycle import Status
 from services.api.domain.queries import RecordQuery, TaskQuery, TrackQuery
 from services.api.domain.values import parse_isrc
 from services.api.http.jsonapi.app import make_jsonapi_app
@@ -132,8 +132,7 @@ def _progress(task: Task) -> Progress | None:
 
 
 def _failure(task: Task) -> Failure | None:
-    errors = [each for each in task.problems if each["severity"] == "error"]
-    final = errors[0] if errors and task.status in FAILED else None
+    final = next((each for each in task.problems if each["severity"] == "error"), None)
     finding = task.last_failure or final
     return Failure(finding["code"], finding["detail"]) if finding else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_HOST = re.compile(r"([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _HTTP_DETAILS = {
     HTTPStatus.NOT_FOUND: "The requested resource does not exist.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This method is not supported here.",
@@ -43,6 +45,9 @@ async def error_boundary(request: web.Request, handler: Handler) -> web.StreamRe
 @web.middleware
 async def negotiation(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse, before anything is done, a request that could not be answered."""
+    # Links are made of it, and RFC 9112 section 3.2 demands a 400 for a Host that is none.
+    if not _HOST.fullmatch(request.headers.get("Host", "")):
+        raise JsonApiError(Error(HTTPStatus.BAD_REQUEST, "The Host header is invalid."))
     negotiate(request)
     return await handler(request)
 

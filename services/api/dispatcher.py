@@ -1,0 +1,96 @@
+"""Publishes the commands of what is due; the rows are the truth, so it may repeat and fail."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from services.api import signals
+from services.api.domain.errors import Unavailable
+from services.api.pause import Pause
+from shared.bus import subjects
+from shared.bus.envelope import Envelope
+from shared.bus.errors import BusUnavailable, SubjectTaken, TopologyMissing
+from shared.stage import wire
+from shared.stage.messages import Command
+
+if TYPE_CHECKING:
+    from services.api.signals import Signals
+    from services.api.use_cases.dispatch import Dispatch, Due
+    from shared.bus.bus import Bus
+
+BATCH: Final = 256
+# Nobody tells when somebody deletes a consumer; the workers that miss it may not make it anew.
+ENSURE_EVERY: Final = timedelta(seconds=30)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Woken by commits, polling as the truth.
+
+    ``ack_wait`` is how long a silent worker keeps a command: the lease.
+    """
+
+    bus: Bus
+    dispatch: Dispatch
+    signals: Signals
+    poll: timedelta
+    ack_wait: timedelta
+    _ensure_at: float = field(default=0.0, init=False)
+
+    async def run(self) -> None:
+        """Dispatch for ever; raises BusClosed when the connection is gone for good."""
+        pause = Pause()
+        with self.signals.subscribe(signals.DISPATCH) as due:
+            while True:
+                try:
+                    more = await self.round()
+                except (BusUnavailable, Unavailable) as error:
+                    _log.warning("dispatch_delayed", error=repr(error))
+                    await pause.wait()
+                    continue
+                pause.reset()
+                if not more:
+                    await due.wait(self.poll.total_seconds())
+
+    async def round(self) -> bool:
+        """Publish a batch; says whether there may be more.
+
+        What the bus did not take stays due. Raises BusUnavailable, Unavailable, BusClosed.
+        """
+        await self._ensure()
+        batch = await self.dispatch.due(BATCH)
+        troubles = await asyncio.gather(*(self._publish(due) for due in batch))
+        out = [due for due, trouble in zip(batch, troubles, strict=True) if trouble is None]
+        if out:
+            await self.dispatch.published(out)
+        for trouble in filter(None, troubles):
+            if isinstance(trouble, TopologyMissing):
+                self._ensure_at = 0.0
+            raise trouble
+        return len(batch) == BATCH
+
+    async def _ensure(self) -> None:
+        if monotonic() >= self._ensure_at:
+            await self.bus.ensure_topology(self.ack_wait)
+            self._ensure_at = monotonic() + ENSURE_EVERY.total_seconds()
+
+    async def _publish(self, due: Due) -> BusUnavailable | None:
+        subject = subjects.work(due.stage, due.task_id, due.generation)
+        command = wire.encode_command(Command(due.task_id, due.generation))
+        try:
+            # A fresh id each time: the broker would drop a repetition that is meant.
+            await self.bus.publish(subject, command, Envelope(type=wire.COMMAND))
+        except SubjectTaken:
+            # An older command is still under way. That proves nothing, and costs nothing.
+            return None
+        except BusUnavailable as error:
+            return error
+        return None

@@ -1,0 +1,13 @@
+"""``python -m services.validator``."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.validator.app import run
+from services.validator.settings import ValidatorSettings
+from shared.telemetry.logs import configure
+
+if __name__ == "__main__":
+    configure("validator")
+    asyncio.run(run(ValidatorSettings()))

@@ -1,0 +1,355 @@
+"""What the API says and hears on the bus, with the real use cases on SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from services.api.cancels import MAX_WAITING, Cancels
+from services.api.domain.errors import Unavailable
+from services.api.domain.lifecycle import Stage, Status
+from services.api.use_cases.runs import Runs
+from services.api.signals import cancel_topic
+from shared.bus import streams, subjects
+from shared.bus.envelope import Envelope
+from shared.bus.errors import BusUnavailable, NoAnswer
+from shared.bus.roles import Role
+from shared.problems import Format, Problem, Severity
+from shared.stage import wire
+from shared.stage.job import Accepted, Failed, Job, Outcome, Progress, Refused, Released, Stored
+from shared.stage.messages import ClaimRequest, Command, Go, ProgressRequest, Report, Stop
+from tests.support.core import Core, a_principal
+from tests.support.scripted import ScriptedStage, working
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from services.api.domain.runs import Outcome as DomainOutcome
+    from services.api.domain.runs import Run
+    from services.api.domain.task import Task
+    from shared.bus.bus import Bus
+    from tests.integration.messages.conftest import Loops
+    from tests.support.nats import NatsServer
+
+SOON = timedelta(seconds=1)
+MD5 = "0" * 32
+LOST = Problem(code="md5_mismatch", severity=Severity.ERROR, detail="Not the declared bytes.")
+TAKEN_TWICE = timedelta(seconds=0.3)
+
+
+class Quick:
+    """A stage that ends well at once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def run(self, job: Job, progress: Progress) -> Outcome:
+        progress(3, 3)
+        if self.name == "download":
+            return Stored(blob_key=job.output_key, size_bytes=3, md5=MD5)
+        return Accepted(md5=job.actual_md5, size_bytes=job.size_bytes, format=Format(codec="PCM"))
+
+
+async def until(core: Core, task_id: UUID, *statuses: Status) -> Task:
+    async with asyncio.timeout(15):
+        async for task in core.use_cases.import_tasks.watch(a_principal(), task_id):
+            if task.status in statuses:
+                return task
+    raise AssertionError(f"{task_id} never was {statuses}")
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await condition():  # noqa: ASYNC110 - the condition is in another process or file
+            await asyncio.sleep(0.02)
+
+
+def dead_letters(url: str) -> list[tuple[str, bytes]]:
+    with sqlite3.connect(urlsplit(url).path) as connection:
+        found = connection.execute("SELECT subject, payload FROM dead_letters").fetchall()
+    connection.close()
+    return found
+
+
+async def ask(bus: Bus, subject: str, payload: bytes) -> bytes:
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                return await bus.request(subject, payload, Envelope(type="t"), wait=SOON)
+            except NoAnswer:
+                await asyncio.sleep(0.01)
+
+
+async def tell(bus: Bus, stage: str, task_id: UUID, payload: bytes, id_: str) -> None:
+    envelope = Envelope(type=wire.REPORT, id=id_)
+    await bus.publish(subjects.report(stage, task_id), payload, envelope)
+
+
+async def test_a_task_goes_from_pending_to_its_record(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    task = await core.task()
+    async with (
+        loops.running(),
+        working(nats_server, Quick("download")),
+        working(nats_server, Quick("validate")),
+    ):
+        done = await until(core, task.id, Status.COMPLETED)
+    assert done.record_id is not None
+    assert done.format is not None
+    assert done.format["codec"] == "PCM"
+
+
+async def test_every_step_is_told_to_the_world_in_order(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    task = await core.task()
+    async with (
+        nats_server.client(Role.API) as client,
+        loops.running(),
+        working(nats_server, Quick("download")),
+        working(nats_server, Quick("validate")),
+    ):
+        await until(core, task.id, Status.COMPLETED)
+        events = await client.jetstream().subscribe(subjects.ALL_EVENTS, stream=streams.EVENTS)
+        told = [await events.next_msg(timeout=2) for _ in range(5)]
+    assert [message.subject.rpartition(".")[2] for message in told] == [
+        "pending",
+        "downloading",
+        "downloaded",
+        "validating",
+        "completed",
+    ]
+    assert len({(message.headers or {})["ce-id"] for message in told}) == 5
+
+
+async def test_a_wiped_broker_loses_no_task(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    task = await core.task()
+    await loops.dispatcher.round()
+    nats_server.kill()
+    nats_server.wipe()
+    nats_server.start()
+    async with loops.running(), working(nats_server, Quick("download")):
+        await until(core, task.id, Status.DOWNLOADED)
+
+
+async def test_without_a_broker_the_rows_stay_due(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    await loops.dispatcher.round()
+    task = await core.task()
+    nats_server.kill()
+
+    async def away() -> bool:
+        return not loops.bus.connected
+
+    await eventually(away)
+    loops.dispatcher._ensure_at = float("inf")  # noqa: SLF001 - not due for another half minute
+    with pytest.raises(BusUnavailable):
+        await loops.dispatcher.round()
+    assert [due.task_id for due in await core.use_cases.dispatch.due(10)] == [task.id]
+
+
+async def test_a_command_that_is_under_way_counts_as_sent(core: Core, loops: Loops) -> None:
+    task = await core.task()
+    await loops.bus.ensure_topology(SOON)
+    await loops.bus.publish(
+        subjects.work("download", task.id, 1),
+        wire.encode_command(Command(task.id, 1)),
+        Envelope(type=wire.COMMAND),
+    )
+    assert await loops.dispatcher.round() is False
+    assert await core.use_cases.dispatch.due(10) == ()
+
+
+async def test_claims_are_answered_as_the_row_says(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    task = await core.task()
+    claim = ClaimRequest(1, uuid7())
+    async with loops.running(), nats_server.bus(Role.DOWNLOADER) as worker:
+        subject = subjects.claim("download", task.id)
+        for _ in range(2):
+            answer = await ask(worker, subject, wire.encode_claim(claim))
+            reply = wire.decode_claim_reply(answer, task.id, claim)
+            assert isinstance(reply, Go)
+            assert reply.job.source_uri == task.source_uri
+            assert (reply.job.attempt, reply.job.tenant) == (1, "default")
+            assert reply.lease == core.use_cases.runs.limits.lease
+            assert reply.deadline == core.use_cases.runs.limits.deadlines[Stage.DOWNLOAD]
+        stale = ClaimRequest(2, uuid7())
+        answer = await ask(worker, subject, wire.encode_claim(stale))
+        assert wire.decode_claim_reply(answer, task.id, stale) == Stop("stale")
+
+
+async def test_progress_is_noted_and_a_lost_claim_is_told(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    task = await core.task()
+    run = await core.claim(task.id, Stage.DOWNLOAD)
+    subject = subjects.progress("download", task.id)
+    async with loops.running(), nats_server.bus(Role.DOWNLOADER) as worker:
+        mine = wire.encode_progress(ProgressRequest(1, run.id, 5, 9))
+        assert wire.decode_progress_reply(await ask(worker, subject, mine))
+        other = wire.encode_progress(ProgressRequest(1, uuid7(), 9, 9))
+        assert not wire.decode_progress_reply(await ask(worker, subject, other))
+    now = await core.use_cases.import_tasks.get(a_principal(), task.id)
+    assert now.progress is not None
+    assert (now.progress.done_bytes, now.progress.total_bytes) == (5, 9)
+
+
+async def test_a_request_that_makes_no_sense_is_buried_and_not_answered(
+    core: Core, loops: Loops, nats_server: NatsServer, sqlite_url: str
+) -> None:
+    task = await core.task()
+    async with loops.running(), nats_server.bus(Role.DOWNLOADER) as worker:
+        good = wire.encode_claim(ClaimRequest(1, uuid7()))
+        await ask(worker, subjects.claim("download", task.id), good)
+        for subject in (subjects.claim("download", task.id), "stagedoor.claim.download.nobody"):
+            with pytest.raises(NoAnswer):
+                await worker.request(subject, b"\xff", Envelope(type="t"), wait=TAKEN_TWICE)
+    assert [payload for _, payload in dead_letters(sqlite_url)] == [b"\xff", b"\xff"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Refused(problems=(LOST,), format=Format(codec="AAC")), Status.DOWNLOAD_FAILED),
+        (Failed(problem=LOST, retry_after=SOON), Status.DOWNLOADING),
+        (Released(reason="shutdown", retry_after=SOON), Status.DOWNLOADING),
+    ],
+)
+async def test_every_outcome_reaches_the_row(
+    core: Core, loops: Loops, nats_server: NatsServer, outcome: Outcome, status: Status
+) -> None:
+    task = await core.task()
+    run = await core.claim(task.id, Stage.DOWNLOAD)
+    report = wire.encode_report(Report(1, run.id, outcome))
+
+    async def unclaimed() -> bool:
+        return (await core.use_cases.import_tasks.get(a_principal(), task.id)).claim is None
+
+    async with loops.running(), nats_server.bus(Role.DOWNLOADER) as worker:
+        await loops.bus.ensure_topology(SOON)
+        await tell(worker, "download", task.id, report, "r")
+        await eventually(unclaimed)
+    now = await core.use_cases.import_tasks.get(a_principal(), task.id)
+    assert now.status is status
+    findings = (*now.problems, *filter(None, [now.last_failure]))
+    assert [f["severity"] for f in findings] == ["error"] * (not isinstance(outcome, Released))
+
+
+async def test_a_stale_report_is_acknowledged_and_changes_nothing(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    task = await core.task()
+    await core.claim(task.id, Stage.DOWNLOAD)
+    before = await core.use_cases.import_tasks.get(a_principal(), task.id)
+    stale = wire.encode_report(Report(1, uuid7(), Refused(problems=(LOST,))))
+    async with nats_server.bus(Role.DOWNLOADER) as worker:
+        await loops.bus.ensure_topology(SOON)
+        await tell(worker, "download", task.id, stale, "stale")
+        async with loops.bus.pulling(streams.REPORTS, "api") as puller:
+            await loops.reports.round(puller)
+            assert await puller.pull(1, SOON * 1.5) == []
+    assert await core.use_cases.import_tasks.get(a_principal(), task.id) == before
+
+
+async def test_a_report_that_makes_no_sense_is_buried_at_once(
+    core: Core, loops: Loops, nats_server: NatsServer, sqlite_url: str
+) -> None:
+    task = await core.task()
+    run = await core.claim(task.id, Stage.DOWNLOAD)
+    theirs = Stored(blob_key="other-tenant/master", size_bytes=1, md5=MD5)
+    async with nats_server.bus(Role.DOWNLOADER) as worker:
+        await loops.bus.ensure_topology(SOON)
+        await tell(worker, "download", task.id, b"\xff", "junk")
+        await tell(
+            worker, "download", task.id, wire.encode_report(Report(1, run.id, theirs)), "thief"
+        )
+        async with loops.bus.pulling(streams.REPORTS, "api") as puller:
+            await loops.reports.round(puller)
+            assert await puller.pull(1, SOON * 1.5) == []
+    assert len(dead_letters(sqlite_url)) == 2
+    now = await core.use_cases.import_tasks.get(a_principal(), task.id)
+    assert now.status is Status.DOWNLOADING
+
+
+class BrokenRuns(Runs):
+    """The real ones, but no report can be applied."""
+
+    trouble: type[Exception] = ZeroDivisionError
+    calls = 0
+
+    async def report(self, task_id: UUID, run: Run, outcome: DomainOutcome) -> bool:
+        type(self).calls += 1
+        raise self.trouble(task_id, run, outcome)
+
+
+@pytest.mark.parametrize(("trouble", "buried"), [(Unavailable, 0), (ZeroDivisionError, 1)])
+async def test_a_report_that_keeps_failing_is_given_up_unless_the_trouble_passes(
+    core: Core, loops: Loops, sqlite_url: str, trouble: type[Exception], buried: int
+) -> None:
+    class Broken(BrokenRuns):
+        pass
+
+    Broken.trouble = trouble
+    runs = core.use_cases.runs
+    loops.reports.runs = Broken(runs.executor, runs.rows, runs.rules)
+    loops.reports.again_after = timedelta(seconds=0.05)
+    task = await core.task()
+    run = await core.claim(task.id, Stage.DOWNLOAD)
+
+    async def enough() -> bool:
+        return Broken.calls >= 3
+
+    async with loops.running(), loops.downloader() as worker:
+        await loops.bus.ensure_topology(SOON)
+        mine = wire.encode_report(Report(1, run.id, Refused(problems=(LOST,))))
+        await tell(worker, "download", task.id, mine, "r")
+        await eventually(enough)
+        await asyncio.sleep(0.3)
+    assert len(dead_letters(sqlite_url)) == buried
+    assert (Broken.calls == 3) is bool(buried)
+    now = await core.use_cases.import_tasks.get(a_principal(), task.id)
+    assert [p["code"] for p in now.problems] == ["internal_error"] * buried
+
+
+async def test_a_cancel_reaches_the_run(core: Core, loops: Loops, nats_server: NatsServer) -> None:
+    stage = ScriptedStage()
+    task = await core.task()
+    async with loops.running(), working(nats_server, stage):
+        await stage.started.get()
+        loops.cancels.notify("dispatch")
+        loops.cancels.notify(cancel_topic(task.id, 1))
+        async with asyncio.timeout(2):
+            await stage.cancelled.wait()
+
+
+async def test_cancels_that_wait_are_bounded(loops: Loops) -> None:
+    cancels = Cancels(loops.bus)
+    for number in range(MAX_WAITING + 10):
+        cancels.notify(cancel_topic(UUID(int=number), 1))
+    assert len(cancels._waiting) == MAX_WAITING  # noqa: SLF001 - the bound is the point
+
+
+async def test_events_wait_for_the_broker_and_are_not_forgotten(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    await core.task()
+    with pytest.raises(BusUnavailable):
+        await loops.relay.round()  # there is no stream yet; now there is
+    await loops.relay.round()
+    assert await core.use_cases.outbox.take(10) == ()
+    async with nats_server.client(Role.API) as client:
+        info = await client.jetstream().stream_info(streams.EVENTS)
+    assert info.state.messages == 1

@@ -1,0 +1,53 @@
+"""What the environment says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from services.downloader.limits import Limits
+from services.downloader.settings import DownloaderSettings
+from shared.origin import OriginPolicy
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in DownloaderSettings.model_fields:
+        monkeypatch.delenv(f"STAGEDOOR_{name.upper()}", raising=False)
+
+
+def test_defaults() -> None:
+    settings = DownloaderSettings()
+    assert settings.limits() == Limits()
+    assert settings.policy() == OriginPolicy()
+    assert settings.store_url() == (Path.cwd() / "var/blobs").as_uri()
+    assert settings.download_user_agent.startswith("Stagedoor/0.")
+
+
+def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGEDOOR_BLOBS_URL", "s3://bucket/prefix")
+    monkeypatch.setenv("STAGEDOOR_DOWNLOAD_ALLOW_NETWORKS", "127.0.0.0/8, 10.0.0.0/8")
+    monkeypatch.setenv("STAGEDOOR_DOWNLOAD_ALLOW_PORTS", "443,8000-8999")
+    monkeypatch.setenv("STAGEDOOR_DOWNLOAD_MAX_BYTES", "1000")
+    settings = DownloaderSettings()
+    assert settings.store_url() == "s3://bucket/prefix"
+    assert settings.policy().allows("10.0.0.1")
+    assert settings.policy().allows_port(8443)
+    assert settings.limits().max_bytes == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOW_NETWORKS", "10.0.0.0/33"),
+        ("ALLOW_PORTS", "https"),
+        ("MAX_BYTES", "0"),
+        ("STALL_SECONDS", "0"),
+    ],
+)
+def test_bad_values_are_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"STAGEDOOR_DOWNLOAD_{name}", value)
+    with pytest.raises(ValidationError, match=value.replace("/", ".")):
+        DownloaderSettings()

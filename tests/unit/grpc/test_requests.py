@@ -1,0 +1,173 @@
+"""Names, masks, filters and page tokens, whatever is in them."""
+
+from __future__ import annotations
+
+import string
+from uuid import UUID
+
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.api.domain.errors import InvalidFields, InvalidQuery, RelatedNotFound, Violation
+from services.api.domain.lifecycle import Status
+from services.api.domain.page import Page
+from services.api.grpc import filters, masks, names
+from services.api.grpc.interceptors import bearer
+from services.api.grpc.paging import cut, total
+from services.api.grpc.statuses import field_path
+from stagedoor.v1.import_task_service_pb2 import (
+    CreateImportTaskRequest,
+    GetImportTaskRequest,
+    ImportTask,
+    ListImportTasksRequest,
+)
+from stagedoor.v1.track_service_pb2 import ListTracksRequest
+
+ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+FIELDS = ("state", "target", "name")
+
+
+@given(st.uuids())
+def test_a_name_is_read_as_it_was_written(id_: UUID) -> None:
+    assert names.parse(names.name_of("tracks", id_), "tracks") == id_
+    assert names.parse(names.name_of("tracks", id_).upper(), "tracks") is None
+    assert names.parse(f"tracks/{str(id_).upper()}", "tracks") == id_
+    assert names.parse(names.name_of("tracks", id_), "records") is None
+
+
+@given(st.text())
+def test_other_text_is_no_name(text: str) -> None:
+    assert names.parse(text, "tracks") is None
+    with pytest.raises(InvalidFields):
+        names.require(text, "tracks")
+
+
+@given(st.text())
+def test_any_filter_is_read_or_refused(text: str) -> None:
+    refusal = None
+    try:
+        allowed = filters.parse_filter(text, FIELDS)
+    except InvalidQuery as refused:
+        refusal = refused
+    if refusal is None:
+        assert allowed.keys() <= set(FIELDS)
+    else:
+        assert refusal.parameter == "filter"
+        assert len(refusal.detail) < 500
+
+
+def quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+@given(st.lists(st.tuples(st.sampled_from(FIELDS), st.lists(st.text(), min_size=1)), max_size=4))
+def test_a_filter_gives_back_its_values(factors: list[tuple[str, list[str]]]) -> None:
+    text = " AND ".join(
+        " OR ".join(f"{field} = {quoted(value)}" for value in values) for field, values in factors
+    )
+    expected: dict[str, set[str]] = {}
+    for field, values in factors:
+        expected[field] = expected.get(field, set(values)) & set(values)
+    assert filters.parse_filter(text, FIELDS) == expected
+
+
+def test_quoted_words_are_no_operators() -> None:
+    assert filters.parse_filter('name = "AND"', FIELDS) == {"name": {"AND"}}
+
+
+def test_states_are_statuses() -> None:
+    wanted = frozenset({Status.PENDING, Status.COMPLETED})
+    assert filters.statuses({"PENDING", "STATE_COMPLETED"}) == wanted
+    assert filters.statuses(None) is None
+    assert filters.statuses(set()) == frozenset()
+
+
+@given(st.text(alphabet=string.ascii_letters + string.digits + "-_=", max_size=60))
+def test_any_text_is_a_token_or_refused(text: str) -> None:
+    request = ListTracksRequest(page_token=text)
+    if text:
+        with pytest.raises(InvalidQuery):
+            cut(request, "default", "tracks")
+    else:
+        assert cut(request, "default", "tracks").after is None
+
+
+class Item:
+    """Something with an id."""
+
+    def __init__(self, id_: UUID) -> None:
+        self.id = id_
+
+
+@given(st.uuids(), st.text(), st.text())
+def test_a_token_leads_on_in_its_own_list_only(id_: UUID, one: str, other: str) -> None:
+    first = cut(ListTracksRequest(page_size=1), one, "x")
+    token = first.next_token(Page((Item(id_), Item(ID)), 2))
+    assert cut(ListTracksRequest(page_token=token), one, "x").after == id_
+    for list_ in {(other, "x"), (one + "x", ""), (one,), ("", one + "x")} - {(one, "x")}:
+        with pytest.raises(InvalidQuery):
+            cut(ListTracksRequest(page_token=token), *list_)
+
+
+def test_a_token_cannot_be_read_as_an_id_alone() -> None:
+    token = cut(ListTracksRequest(page_size=1), "t").next_token(Page((Item(ID), Item(ID)), 2))
+    assert len(token) == 38
+    assert token.isascii()
+
+
+def test_a_total_fits_its_field() -> None:
+    assert total(Page((), 2**40)) == 2**31 - 1
+
+
+def test_a_mask_names_writable_fields_once() -> None:
+    task = ImportTask(name="n", isrc="i", version=3)
+    writable = ("isrc", "target")
+    for paths, expected in {
+        (): {"isrc"},
+        ("*",): {"isrc", "target"},
+        ("target", "target", "version", "progress.done_bytes"): {"target"},
+    }.items():
+        assert masks.masked(task, FieldMask(paths=paths), writable) == expected
+
+
+def test_every_wrong_path_is_named() -> None:
+    with pytest.raises(InvalidFields) as caught:
+        masks.masked(ImportTask(), FieldMask(paths=["isrc", "x", "y.z"]), ("isrc",))
+    assert [v.detail for v in caught.value.violations] == [
+        "There is no field 'x'.",
+        "There is no field 'y.z'.",
+    ]
+
+
+def test_a_field_is_found_where_it_is_in_the_request() -> None:
+    create, get = CreateImportTaskRequest.DESCRIPTOR, GetImportTaskRequest.DESCRIPTOR
+    assert field_path(create, "isrc") == "import_task.isrc"
+    assert field_path(get, "name") == "name"
+    assert field_path(ListImportTasksRequest.DESCRIPTOR, "page_size") == "page_size"
+    assert field_path(get, "isrc") == "isrc"
+    assert field_path(None, "isrc") == "isrc"
+
+
+ENTRIES = (
+    (None, None),
+    ((), None),
+    ((("authorization", "Bearer sd_a_b"),), "sd_a_b"),
+    ((("user-agent", "x"), ("authorization", "bearer  sd_a_b ")), "sd_a_b"),
+    ((("authorization", "sd_a_b"),), None),
+    ((("authorization", "Basic sd_a_b"),), None),
+    ((("authorization", "Bearer a"), ("authorization", "Bearer a")), None),
+)
+
+
+@pytest.mark.parametrize(("metadata", "token"), ENTRIES)
+def test_a_bearer_token_is_found(metadata: object, token: str | None) -> None:
+    assert bearer(metadata) == token
+
+
+def test_a_refusal_about_a_related_resource_knows_its_field() -> None:
+    refusal = RelatedNotFound("target", "tracks", ID)
+    assert field_path(CreateImportTaskRequest.DESCRIPTOR, refusal.field) == "import_task.target"
+    assert InvalidFields(Violation("isrc", "taken", "x")).reason == "ISRC_TAKEN"
