@@ -18,8 +18,8 @@ from cli.demo.origin import LOOPBACK, Origin
 if TYPE_CHECKING:
     from cli.demo.client import Document
 
-SPEC = Spec(objects=4, seconds=8.0)
-DOWNLOAD_SECONDS = 4.0
+SPEC = Spec(objects=4, seconds=5.0)
+DOWNLOAD_SECONDS = 3.0
 IMPORT_SECONDS = 45.0
 # Short, because a task stays "downloaded" only until a validator has heard of it.
 POLL_SECONDS = 0.005
@@ -84,13 +84,13 @@ async def follow(client: Client, task: Document) -> Document:
 def describe(resource: Document) -> str:
     """The status of a task and, where it is known, how far that stage is."""
     progress: dict[str, Any] = resource.get("meta", {}).get("progress") or {}
-    line = f"{resource['attributes']['status']:<12}"
+    status = resource["attributes"]["status"]
     if not progress.get("totalBytes"):
-        return line
+        return str(status)
     done, total = progress["doneBytes"], progress["totalBytes"]
     cells = round(BAR_CELLS * done / total)
     bar = "#" * cells + "." * (BAR_CELLS - cells)
-    return f"{line} [{bar}] {megabytes(done)} of {megabytes(total)}"
+    return f"{status:<12} [{bar}] {megabytes(done)} of {megabytes(total)}"
 
 
 def megabytes(count: int) -> str:

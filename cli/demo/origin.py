@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import trustme
@@ -58,9 +58,11 @@ class Origin:
         response.content_length = len(content)
         await response.prepare(request)
         size = -(-len(content) // CHUNKS)
-        for start in range(0, len(content), size):
-            await response.write(content[start : start + size])
-            await asyncio.sleep(self._pause)
+        # Who goes away before the end is no news to an origin.
+        with suppress(ConnectionResetError):
+            for start in range(0, len(content), size):
+                await response.write(content[start : start + size])
+                await asyncio.sleep(self._pause)
         return response
 
 

@@ -85,12 +85,8 @@ class Supervisor:
 
     async def _start(self) -> None:
         await _together(self._start_broker(), self._admin("db", "upgrade"))
-        known = self._token_file.exists()
-        self._token = self._token_file.read_text() if known else await self._make_token()
         self._plan_services()
-        await _together(*(child.start() for child in self._children if child.pid is None))
-        if known and not await asyncio.to_thread(_accepted, self._http, self._token):
-            self._token = await self._make_token()
+        await _together(self._open_api(), *(worker.start() for worker in self._workers))
         self._is_ready = True
         self._write_ready()
         self._greet()
@@ -101,6 +97,14 @@ class Supervisor:
         self._broker = NatsServer(self._env, self._run, self._options.data_dir / "nats")
         self._nats = [Child(self._broker, self._write_ready)]
         await self._nats[0].start()
+
+    async def _open_api(self) -> None:
+        """Start the API and have a token that it takes: an earlier one, or one made now."""
+        known = self._token_file.exists()
+        self._token = self._token_file.read_text() if known else await self._make_token()
+        await self._api[0].start()
+        if known and not await asyncio.to_thread(_accepted, self._http, self._token):
+            self._token = await self._make_token()
 
     def _plan_services(self) -> None:
         counts = {

@@ -148,7 +148,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove(root: Path, path: Path) -> None:
-    for file in (path, _part_of(path)):
+    # In the order of a rename, so that one under way cannot slip through.
+    for file in (_part_of(path), path):
         file.unlink(missing_ok=True)
     # A folder that is gone or in use ends the climb: someone else's run keeps it.
     with suppress(OSError):

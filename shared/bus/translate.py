@@ -28,7 +28,7 @@ _PER_SUBJECT: Final = "per subject"
 
 _KINDS: Final = (
     ((js_errors.NoStreamResponseError, js_errors.NotFoundError), TopologyMissing),
-    ((nats_errors.NoRespondersError, nats_errors.TimeoutError), NoAnswer),
+    ((nats_errors.NoRespondersError, TimeoutError), NoAnswer),
     ((nats_errors.MaxPayloadError,), MessageTooLarge),
     ((nats_errors.ConnectionClosedError, nats_errors.ConnectionDrainingError), BusClosed),
 )
@@ -45,18 +45,18 @@ def translated() -> Iterator[None]:
     before = task.cancelling() if task else 0
     try:
         yield
-    except nats_errors.Error as error:
+    except (nats_errors.Error, OSError) as error:  # a few of its timeouts are the built-in one
         raise _ours(error) from error
     finally:
         if task and task.cancelling() > before:
             raise asyncio.CancelledError
 
 
-def _ours(error: nats_errors.Error) -> BusError:
+def _ours(error: Exception) -> BusError:
     return _kind(error)(str(error))
 
 
-def _kind(error: nats_errors.Error) -> type[BusError]:
+def _kind(error: Exception) -> type[BusError]:
     match error:
         case js_errors.APIError(err_code=code, description=why) if code == _STREAM_STORE_FAILED:
             return SubjectTaken if _PER_SUBJECT in (why or "") else BusUnavailable

@@ -27,7 +27,9 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.mark.parametrize(("number", "victim"), enumerate(["downloader", "api", "nats"]), ids=str)
+@pytest.mark.parametrize(
+    ("number", "victim"), list(enumerate(["downloader", "api", "nats"])), ids=str
+)
 async def test_a_process_killed_during_the_download(
     number: int, victim: str, own_stack: Stack, tmp_path: Path
 ) -> None:

@@ -188,9 +188,12 @@ class Origin:
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         self.requests.append(request)
         path = request.target.partition("?")[0]
-        script = self._replies[path]
-        reply = script.pop(0) if len(script) > 1 else script[0]
         exchange = Exchange(request, writer)
+        script = self._replies.get(path)
+        if not script:
+            await exchange.head(404, Content_Length=0)
+            return
+        reply = script.pop(0) if len(script) > 1 else script[0]
         try:
             await reply(exchange)
         finally:

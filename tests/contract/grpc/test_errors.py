@@ -105,6 +105,7 @@ async def test_a_call_that_takes_too_long_ends(core: Core) -> None:
         answer = await refused(door.tracks.CreateTrack(request, metadata=door.admin))
         await lock.rollback()
     assert (answer.code, answer.reason) == (StatusCode.UNAVAILABLE, "UNAVAILABLE")
+    assert answer.message == "The service took too long. Try again."
     assert answer.retry_seconds == 1
 
 

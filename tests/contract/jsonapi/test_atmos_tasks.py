@@ -9,6 +9,9 @@ import pytest
 
 from services.api.domain.lifecycle import Stage
 from services.api.domain.runs import Failed, Refused, error
+from services.api.http.jsonapi.resource import timestamp
+from services.api.use_cases.dispatch import Due
+from tests.support.core import a_principal
 from tests.support.jsonapi import new_task
 
 if TYPE_CHECKING:
@@ -397,8 +400,22 @@ async def test_progress_and_the_next_attempt(client: Client, core: Core) -> None
     assert await core.use_cases.runs.report(task.id, run, failed)
     waiting = await meta()
     assert waiting["failure"] == {"code": "timeout", "detail": "The origin fell silent."}
-    assert waiting["nextAttemptAt"].endswith("Z")
     assert waiting["progress"] is None
+    task = await core.use_cases.import_tasks.get(a_principal(), task.id)
+    assert task.due_at is not None
+    assert waiting["nextAttemptAt"] == timestamp(task.due_at)
+    due = Due(
+        task_id=task.id,
+        stage=Stage.DOWNLOAD,
+        generation=1,
+        version=task.version,
+        due_at=task.due_at,
+        published=0,
+    )
+    await core.use_cases.dispatch.published([due])
+    assert (await meta())["nextAttemptAt"] is None
+    await core.claim(task.id, Stage.DOWNLOAD)
+    assert (await meta())["nextAttemptAt"] is None
 
 
 @pytest.mark.parametrize("id_", ["1", "no-uuid", str(uuid4()), "%00", "%FF", "..%2F"])

@@ -125,6 +125,57 @@ async def test_a_full_disk(store: LocalStore, root: Path, monkeypatch: pytest.Mo
     assert names(root) == []
 
 
+async def test_a_write_whose_caller_was_cancelled_ends_before_its_file_is_closed(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    real_write, real_close = os.write, os.close
+
+    def slow_write(descriptor: int, data: bytes) -> int:
+        def close(other: int) -> None:
+            if other == descriptor:
+                closed.set()
+            real_close(other)
+
+        monkeypatch.setattr(os, "close", close)
+        writing.set()
+        go_on.wait(10)
+        return real_write(descriptor, data)
+
+    async def write() -> None:
+        async with store.create(KEY) as sink:
+            monkeypatch.setattr(os, "write", slow_write)
+            await sink.write(b"bytes")
+
+    task = asyncio.create_task(write())
+    await asyncio.to_thread(writing.wait, 10)
+    monkeypatch.setattr(os, "write", real_write)
+    task.cancel()
+    assert not await asyncio.to_thread(closed.wait, 0.2)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed.is_set()
+
+
+async def test_a_folder_that_another_run_takes_away(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+    taken: list[Path] = []
+
+    def racing(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if not taken:
+            taken.append(Path(path).parent)
+            taken[0].rmdir()
+        return real(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", racing)
+    async with store.create(KEY) as sink:
+        await sink.commit()
+    assert await store.size(KEY) == 0
+
+
 async def test_racing_runs_of_one_generation(store: LocalStore) -> None:
     async def give_up(number: int) -> None:
         async with store.create(f"acme/0198/1/loser-{number}"):

@@ -43,7 +43,8 @@ async def refusals(client: Client, *subjects_: str) -> list[str]:
     client._error_cb = note  # noqa: SLF001 - it can be set by connect() only, which another owns
     for subject in subjects_:
         await client.publish(subject, b"x")
-    await client.flush()
+    for _ in range(2):  # the client library's first ping overtakes what it has buffered
+        await client.flush()
     return said
 
 
@@ -111,7 +112,8 @@ async def test_a_worker_hears_its_own_answers_and_cancels_only(
             subjects.ALL_CANCELS,
         ):
             await client.subscribe(subject, cb=hear)
-        await client.flush()
+        for _ in range(2):
+            await client.flush()
         await api.publish(subjects.event("default", "pending"), b"", LETTER)
         await api.publish(subjects.work(other, TASK, 1), b"", LETTER)
         async with nats_server.bus(neighbour) as bus:

@@ -15,8 +15,8 @@ from uuid_utils.compat import uuid7
 from services.api.cancels import MAX_WAITING, Cancels
 from services.api.domain.errors import Unavailable
 from services.api.domain.lifecycle import Stage, Status
-from services.api.use_cases.runs import Runs
 from services.api.signals import cancel_topic
+from services.api.use_cases.runs import Runs
 from shared.bus import streams, subjects
 from shared.bus.envelope import Envelope
 from shared.bus.errors import BusUnavailable, NoAnswer

@@ -6,9 +6,7 @@ import json
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
-from services.api.domain.lifecycle import Stage, Status
+from services.api.domain.lifecycle import Stage
 from services.api.domain.runs import Refused, error
 from services.api.domain.task import Target
 from tests.support.core import MD5, a_principal
@@ -45,20 +43,11 @@ async def test_import_makes_a_task(stagedoor: Stagedoor, core: Core) -> None:
     assert answer["state"] == "STATE_PENDING"
 
 
-async def test_import_prints_the_task_s_name(stagedoor: Stagedoor, core: Core) -> None:
-    track = await core.track()
-    result = await stagedoor("import", URL, "--isrc", ISRC, "--track", f"tracks/{track.id}")
-    assert (result.code, len(result.out)) == (0, 1)
-    assert (await current(core, uuid_of(result.out[0]))).status is Status.PENDING
-
-
 async def test_import_says_what_is_wrong(stagedoor: Stagedoor, core: Core) -> None:
     track = await core.track()
     result = await stagedoor("import", "http://x.example/", "--isrc", "x", "--track", str(track.id))
     assert (result.code, result.out, len(result.err)) == (1, [], 1)
     assert result.err[0].startswith("error: INVALID_FIELD: ")
-    unknown = await stagedoor("import", URL, "--isrc", ISRC, "--track", str(uuid7()))
-    assert unknown.err[0].startswith("error: RELATED_NOT_FOUND: There is no tracks/")
 
 
 async def test_list_shows_the_tasks(stagedoor: Stagedoor, core: Core) -> None:
@@ -118,8 +107,6 @@ async def test_get_shows_problems(stagedoor: Stagedoor, core: Core) -> None:
 
 async def test_retry_and_delete(stagedoor: Stagedoor, core: Core) -> None:
     task = await core.task()
-    refused = await stagedoor("tasks", "retry", str(task.id))
-    assert refused.err[0].startswith("error: STATE_CONFLICT: ")
     await fail(core, task)
     assert (await stagedoor("tasks", "retry", str(task.id))).code == 0
     assert (await current(core, task.id)).generation == 2

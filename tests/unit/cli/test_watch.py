@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import signal
 from typing import TYPE_CHECKING
 
 from services.api.domain.lifecycle import Stage
@@ -137,6 +138,15 @@ async def test_a_deleted_task_ends_it(stagedoor: Stagedoor, core: Core) -> None:
         1,
         [f"error: NOT_FOUND: There is no importTasks/{task.id}."],
     )
+
+
+async def test_ctrl_c_ends_it_quietly(stagedoor: Stagedoor, core: Core) -> None:
+    task = await core.task()
+    process = await stagedoor.start("tasks", "watch", str(task.id))
+    await line_of(process)
+    process.send_signal(signal.SIGINT)
+    result = await stagedoor.end_of(process)
+    assert (result.code, result.out, result.err) == (130, [], [])
 
 
 async def test_a_terminal_shows_a_bar(stagedoor: Stagedoor, core: Core) -> None:

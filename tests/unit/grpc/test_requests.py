@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.api.domain.errors import InvalidFields, InvalidQuery, RelatedNotFound, Violation
@@ -27,8 +27,10 @@ from stagedoor.v1.track_service_pb2 import ListTracksRequest
 
 ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 FIELDS = ("state", "target", "name")
+UNTIMED = settings(deadline=None)
 
 
+@UNTIMED
 @given(st.uuids())
 def test_a_name_is_read_as_it_was_written(id_: UUID) -> None:
     assert names.parse(names.name_of("tracks", id_), "tracks") == id_
@@ -37,6 +39,7 @@ def test_a_name_is_read_as_it_was_written(id_: UUID) -> None:
     assert names.parse(names.name_of("tracks", id_), "records") is None
 
 
+@UNTIMED
 @given(st.text())
 def test_other_text_is_no_name(text: str) -> None:
     assert names.parse(text, "tracks") is None
@@ -44,6 +47,7 @@ def test_other_text_is_no_name(text: str) -> None:
         names.require(text, "tracks")
 
 
+@UNTIMED
 @given(st.text())
 def test_any_filter_is_read_or_refused(text: str) -> None:
     refusal = None
@@ -63,6 +67,7 @@ def quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
+@UNTIMED
 @given(st.lists(st.tuples(st.sampled_from(FIELDS), st.lists(st.text(), min_size=1)), max_size=4))
 def test_a_filter_gives_back_its_values(factors: list[tuple[str, list[str]]]) -> None:
     text = " AND ".join(
@@ -85,6 +90,7 @@ def test_states_are_statuses() -> None:
     assert filters.statuses(set()) == frozenset()
 
 
+@UNTIMED
 @given(st.text(alphabet=string.ascii_letters + string.digits + "-_=", max_size=60))
 def test_any_text_is_a_token_or_refused(text: str) -> None:
     request = ListTracksRequest(page_token=text)
@@ -102,6 +108,7 @@ class Item:
         self.id = id_
 
 
+@UNTIMED
 @given(st.uuids(), st.text(), st.text())
 def test_a_token_leads_on_in_its_own_list_only(id_: UUID, one: str, other: str) -> None:
     first = cut(ListTracksRequest(page_size=1), one, "x")

@@ -74,7 +74,7 @@ def test_entities_are_not_expanded(open_bytes: Callable[[bytes], Source]) -> Non
     bomb = b'<!DOCTYPE a [<!ENTITY x0 "ha">'
     bomb += b"".join(b'<!ENTITY x%d "%s">' % (i, b"&x%d;" % (i - 1) * 10) for i in range(1, 9))
     bomb += b"]>" + ROOT % b"<b>&x8;</b>" + END
-    with pytest.raises(FormatError, match="document type"):
+    with pytest.raises(FormatError, match=r"document type|[Ee]ntity"):
         read_xml(open_bytes(bomb))
 
 

@@ -118,10 +118,16 @@ def _task_meta(task: Task) -> Mapping[str, object]:
         "progress": _progress(task),
         "attempts": task.attempts,
         "generation": task.generation,
-        "nextAttemptAt": task.due_at if task.last_failure and not task.claim else None,
+        "nextAttemptAt": _next_attempt_at(task),
         "failure": _failure(task),
         "warnings": _problems(task.problems, "warning", "info"),
     }
+
+
+def _next_attempt_at(task: Task) -> datetime | None:
+    # While claimed, due_at is the lease's end; once published, the next look at a silent fleet.
+    waiting = task.last_failure and not task.claim and not task.published
+    return task.due_at if waiting else None
 
 
 def _progress(task: Task) -> Progress | None:
