@@ -28,6 +28,7 @@ class DownloaderSettings(ServiceSettings):
     download_connect_seconds: PositiveFloat = Limits.connect_seconds
     download_header_seconds: PositiveFloat = Limits.header_seconds
     download_stall_seconds: PositiveFloat = Limits.stall_seconds
+    download_backoff_seconds: PositiveFloat = Limits.backoff_seconds
     download_user_agent: Annotated[str, Field(min_length=1)] = Field(default_factory=_user_agent)
 
     @model_validator(mode="after")
@@ -46,4 +47,5 @@ class DownloaderSettings(ServiceSettings):
             connect_seconds=self.download_connect_seconds,
             header_seconds=self.download_header_seconds,
             stall_seconds=self.download_stall_seconds,
+            backoff_seconds=self.download_backoff_seconds,
         )

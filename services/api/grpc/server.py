@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from services.api.use_cases.use_cases import UseCases
 
 MAX_REQUEST_BYTES: Final = 64 * 1024
-MAX_METADATA_BYTES: Final = 16 * 1024
+MAX_METADATA_BYTES: Final = 8 * 1024
 MAX_CONCURRENT_RPCS: Final = 1000
 GRACE_SECONDS: Final = 5.0
 
@@ -33,6 +33,7 @@ SERVICES: Final = tuple(
 )
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    # Both: between the two, requests would be refused at random.
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
     # A second server on our port must fail, not share it.

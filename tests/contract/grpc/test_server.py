@@ -75,9 +75,10 @@ async def test_a_large_request_is_refused(door: Door) -> None:
 
 async def test_large_metadata_are_refused(door: Door) -> None:
     who = (*door.admin, ("x-large", "x" * MAX_METADATA_BYTES))
-    with pytest.raises(aio.AioRpcError) as caught:
-        await door.tracks.ListTracks(ListTracksRequest(), metadata=who)
-    assert caught.value.code() is StatusCode.RESOURCE_EXHAUSTED
+    for _ in range(10):
+        with pytest.raises(aio.AioRpcError) as caught:
+            await door.tracks.ListTracks(ListTracksRequest(), metadata=who)
+        assert caught.value.code() is StatusCode.RESOURCE_EXHAUSTED
 
 
 async def test_too_many_calls_at_once_are_refused(core: Core) -> None:

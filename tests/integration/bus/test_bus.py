@@ -257,8 +257,9 @@ async def test_a_dead_broker_is_told_at_once_and_once_and_comes_back(
     with capture_logs() as logs:
         nats_server.kill()
         await until(lambda: not api.connected)
-        with pytest.raises(BusUnavailable):
+        with pytest.raises(BusUnavailable) as refused:
             await api.publish(WORK, b"", letter())
+        assert type(refused.value) is BusUnavailable  # told at once, not after a wait
         async with api.pulling(streams.REPORTS, "api") as puller:
             assert await puller.pull(1, timedelta(seconds=1.2)) == []
             nats_server.start()
@@ -272,6 +273,27 @@ async def test_a_dead_broker_is_told_at_once_and_once_and_comes_back(
     errors = [entry["error"] for entry in logs if entry["event"] == "bus_error"]
     assert len(errors) == len(set(errors)) <= 2
     assert not any("exc_info" in entry for entry in logs)
+
+
+async def test_a_pull_while_the_broker_is_away_takes_nothing_later(
+    api: Bus, downloader: Bus, nats_server: NatsServer
+) -> None:
+    nats_server.kill()
+    await until(lambda: not downloader.connected)
+    wait = timedelta(seconds=2)
+    async with (
+        downloader.pulling(streams.WORK, "download") as puller,
+        downloader.pulling(streams.WORK, "download") as other,
+    ):
+        pulls = asyncio.gather(puller.pull(1, wait), other.pull(1, wait))
+        await pulls
+        nats_server.start()
+        await until(lambda: api.connected and downloader.connected)
+        await api.publish(WORK, b"", letter())
+        await asyncio.sleep(0.2)
+        async with nats_server.client(Role.API) as client:
+            info = await client.jetstream().consumer_info(streams.WORK, "download")
+    assert (info.num_ack_pending, info.num_pending) == (0, 1)
 
 
 async def test_connecting_waits_for_a_broker_that_is_not_there_yet(

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 SOON = timedelta(seconds=1)
 MD5 = "0" * 32
 LOST = Problem(code="md5_mismatch", severity=Severity.ERROR, detail="Not the declared bytes.")
-TAKEN_TWICE = timedelta(seconds=0.3)
+A_MOMENT = timedelta(seconds=0.3)
 
 
 class Quick:
@@ -142,6 +142,12 @@ async def test_a_wiped_broker_loses_no_task(
         await until(core, task.id, Status.DOWNLOADED)
 
 
+async def test_the_reader_of_reports_heals_a_wiped_broker(loops: Loops) -> None:
+    async with loops.bus.pulling(streams.REPORTS, "api") as puller:
+        await loops.reports.round(puller)
+        assert await puller.pull(1, A_MOMENT) == []
+
+
 async def test_without_a_broker_the_rows_stay_due(
     core: Core, loops: Loops, nats_server: NatsServer
 ) -> None:
@@ -216,7 +222,7 @@ async def test_a_request_that_makes_no_sense_is_buried_and_not_answered(
         await ask(worker, subjects.claim("download", task.id), good)
         for subject in (subjects.claim("download", task.id), "stagedoor.claim.download.nobody"):
             with pytest.raises(NoAnswer):
-                await worker.request(subject, b"\xff", Envelope(type="t"), wait=TAKEN_TWICE)
+                await worker.request(subject, b"\xff", Envelope(type="t"), wait=A_MOMENT)
     assert [payload for _, payload in dead_letters(sqlite_url)] == [b"\xff", b"\xff"]
 
 

@@ -112,25 +112,25 @@ async def test_the_redelivered_command_asks_with_the_same_run(
     assert ids == {job.run_id}
 
 
-@pytest.mark.usefixtures("worker")
 async def test_progress_keeps_claim_and_command_and_tells_the_latest(
-    api: ScriptedApi, stage: ScriptedStage
+    api: ScriptedApi, stage: ScriptedStage, nats_server: NatsServer
 ) -> None:
-    await api.command()
-    job, progress = await started(stage)
-    thread = threading.Thread(target=progress, args=(42, 99))
-    thread.start()
-    thread.join()
-    async with asyncio.timeout(5):
-        while (said := await api.progress.get()).done_bytes != 42:
-            pass
-    assert (said.generation, said.run_id, said.total_bytes) == (1, job.run_id, 99)
-    began = asyncio.get_running_loop().time()
-    while asyncio.get_running_loop().time() - began < ACK_WAIT.total_seconds() + 0.5:
-        await api.progress.get()
-    assert api.claims.qsize() == 1
-    stage.end(job)
-    assert (await api.one_report()).outcome == stored(job)
+    async with working(nats_server, stage, slots=2):
+        await api.command()
+        job, progress = await started(stage)
+        thread = threading.Thread(target=progress, args=(42, 99))
+        thread.start()
+        thread.join()
+        async with asyncio.timeout(5):
+            while (said := await api.progress.get()).done_bytes != 42:
+                pass
+        assert (said.generation, said.run_id, said.total_bytes) == (1, job.run_id, 99)
+        began = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() - began < ACK_WAIT.total_seconds() + 0.5:
+            await api.progress.get()
+        assert await api.redelivered() == 0
+        stage.end(job)
+        assert (await api.one_report()).outcome == stored(job)
 
 
 @pytest.mark.usefixtures("worker")

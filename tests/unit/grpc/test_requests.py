@@ -79,6 +79,11 @@ def test_a_filter_gives_back_its_values(factors: list[tuple[str, list[str]]]) ->
     assert filters.parse_filter(text, FIELDS) == expected
 
 
+def test_or_joins_conditions_on_one_field_only() -> None:
+    with pytest.raises(InvalidQuery, match="one field only"):
+        filters.parse_filter("state = PENDING OR name = x", FIELDS)
+
+
 def test_quoted_words_are_no_operators() -> None:
     assert filters.parse_filter('name = "AND"', FIELDS) == {"name": {"AND"}}
 
