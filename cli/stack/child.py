@@ -75,7 +75,7 @@ class Child:
             async with asyncio.timeout(START_SECONDS):
                 answer = await self._await_answer(process)
         except TimeoutError:
-            self.kill()
+            await self._reap(process)
             raise StartError(f"{self.name} was not ready in {START_SECONDS:.0f} s") from None
         self.pid, self.answer = process.pid, answer
         self._on_ready()
@@ -110,8 +110,7 @@ class Child:
         except TimeoutError:
             say(f"{self.name} does not stop; killing it")
         finally:
-            self.kill()
-        await process.wait()
+            await self._reap(process)
 
     def kill(self) -> None:
         """Kill the program, and what it started and left behind, at once."""
@@ -119,6 +118,10 @@ class Child:
         if process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+    async def _reap(self, process: Process) -> None:
+        self.kill()
+        await process.wait()
 
     async def _await_answer(self, process: Process) -> Mapping[str, Any]:
         while (answer := self._service.answer(process.pid)) is None:
@@ -158,6 +161,7 @@ async def run_once(launch: Launch) -> str:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     if process.returncode:
         program = " ".join(launch.command[1:])
         raise StartError(f"{program} {describe(process.returncode)}")

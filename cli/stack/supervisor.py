@@ -64,7 +64,8 @@ class Supervisor:
 
         Raises StartError when a part of it never became ready, or the folder is in use.
         """
-        self._run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self._options.data_dir, self._run):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(self._options.data_dir / "lock"), _signals_cancel(asyncio.current_task()):
             try:
                 await self._start()

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 if TYPE_CHECKING:
     from structlog.typing import Processor
@@ -20,13 +21,9 @@ def configure(service: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    end: Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    )
     tail: list[Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        *([] if terminal else [structlog.processors.dict_tracebacks]),
-        end,
+        *(_for_people() if terminal else _for_machines()),
     ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -41,3 +38,15 @@ def configure(service: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+# Neither shows the variables of a traceback: they may hold tokens and signed URLs.
+
+
+def _for_people() -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _for_machines() -> list[Processor]:
+    as_data = ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(as_data), structlog.processors.JSONRenderer()]

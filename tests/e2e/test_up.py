@@ -109,6 +109,9 @@ def test_it_stops_everything_and_starts_again_with_its_token(tmp_path: Path) -> 
     assert all(_ended(pid) for pid in _pids(first))
     assert not stack.ready_file.exists()
     assert not (tmp_path / "data" / "ready.json").exists()
+    log = (tmp_path / "log").read_text()
+    ends = [log.index(end) for end in ("worker_stopped", "api_stopping", "Initiating Shutdown")]
+    assert ends == sorted(ends)
 
     with running_stack(tmp_path) as stack:
         assert stack.ready["token"] == first["token"]

@@ -88,6 +88,7 @@ async def running(code: str, folder: Path) -> AsyncIterator[tuple[Child, Starts]
         yield child, starts
     finally:
         keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
         await child.stop()
 
 

@@ -163,10 +163,7 @@ class Rules:
     def _free_at(self, task: Task) -> datetime:
         if task.claim is not None:
             return max(task.claim.lease_until, self.trust_silence_from)
-        # due_at of an unclaimed row is its retry time until the first command was published for
-        # it; after that it is only the moment of the next command.
-        waits = task.published == 0 and task.due_at is not None
-        return task.due_at if waits and task.due_at else task.updated_at
+        return task.waits_until or task.updated_at
 
     def _start(self, task: Task, run: Run, now: datetime) -> Task:
         deadline = now + self.limits.deadlines[run.stage]

@@ -90,3 +90,17 @@ class Task:
     def stage(self) -> Stage | None:
         """The stage that has to work on it; None when it is final."""
         return due_stage(self.status)
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """The moment before which no run may start; None while a run or a command is under way.
+
+        ``due_at`` of an unclaimed row is that moment until the first command is published for it;
+        after that it is only the time of the next command.
+        """
+        return self.due_at if self.claim is None and self.published == 0 else None
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        """When the next attempt may start, after one that failed."""
+        return self.waits_until if self.last_failure else None

@@ -42,7 +42,7 @@ def import_task(task: Task) -> ImportTask:
         version=task.version,
         create_time=_timestamp(task.created_at),
         update_time=_timestamp(task.updated_at),
-        next_attempt_time=_next_attempt(task),
+        next_attempt_time=_timestamp(task.next_attempt_at) if task.next_attempt_at else None,
         progress=_progress(task.progress) if task.progress else None,
         last_failure=_problem(task.last_failure) if task.last_failure else None,
     )
@@ -108,12 +108,6 @@ def _progress(progress: Progress) -> ImportTask.Progress:
         done_bytes=progress.done_bytes,
         total_bytes=progress.total_bytes,
     )
-
-
-def _next_attempt(task: Task) -> Timestamp | None:
-    # While claimed, due_at is the lease's end; once published, the next look at a silent fleet.
-    waiting = task.last_failure and not task.claim and not task.published
-    return _timestamp(task.due_at) if waiting else None
 
 
 def _problem(finding: Finding) -> Problem:

@@ -118,16 +118,10 @@ def _task_meta(task: Task) -> Mapping[str, object]:
         "progress": _progress(task),
         "attempts": task.attempts,
         "generation": task.generation,
-        "nextAttemptAt": _next_attempt_at(task),
+        "nextAttemptAt": task.next_attempt_at,
         "failure": _failure(task),
         "warnings": _problems(task.problems, "warning", "info"),
     }
-
-
-def _next_attempt_at(task: Task) -> datetime | None:
-    # While claimed, due_at is the lease's end; once published, the next look at a silent fleet.
-    waiting = task.last_failure and not task.claim and not task.published
-    return task.due_at if waiting else None
 
 
 def _progress(task: Task) -> Progress | None:

@@ -25,13 +25,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Not set."""
     ERROR_REASON_INVALID_FIELD: _ErrorReason.ValueType  # 1
-    """One or more fields are wrong; google.rpc.BadRequest says which."""
+    """One or more fields are wrong, as google.rpc.BadRequest says, or the request cannot be decoded."""
     ERROR_REASON_INVALID_QUERY: _ErrorReason.ValueType  # 2
     """A page token, page size or filter is wrong."""
     ERROR_REASON_NOT_FOUND: _ErrorReason.ValueType  # 3
     """There is no such resource for this caller."""
     ERROR_REASON_RELATED_NOT_FOUND: _ErrorReason.ValueType  # 4
-    """A resource that the request names does not exist."""
+    """A resource that a field of the request names does not exist; the code is NOT_FOUND."""
     ERROR_REASON_ISRC_TAKEN: _ErrorReason.ValueType  # 5
     """Another valid record holds the ISRC."""
     ERROR_REASON_STATE_CONFLICT: _ErrorReason.ValueType  # 6
@@ -53,13 +53,13 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Not set."""
 ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 1
-"""One or more fields are wrong; google.rpc.BadRequest says which."""
+"""One or more fields are wrong, as google.rpc.BadRequest says, or the request cannot be decoded."""
 ERROR_REASON_INVALID_QUERY: ErrorReason.ValueType  # 2
 """A page token, page size or filter is wrong."""
 ERROR_REASON_NOT_FOUND: ErrorReason.ValueType  # 3
 """There is no such resource for this caller."""
 ERROR_REASON_RELATED_NOT_FOUND: ErrorReason.ValueType  # 4
-"""A resource that the request names does not exist."""
+"""A resource that a field of the request names does not exist; the code is NOT_FOUND."""
 ERROR_REASON_ISRC_TAKEN: ErrorReason.ValueType  # 5
 """Another valid record holds the ISRC."""
 ERROR_REASON_STATE_CONFLICT: ErrorReason.ValueType  # 6

@@ -142,7 +142,9 @@ class ImportTask(_message.Message):
     name: _builtins.str
     """importTasks/{uuid}"""
     source_uri: _builtins.str
-    """The HTTPS URL of the master, at most 2,048 characters. Changing it starts a new generation."""
+    """The HTTPS URL of the master, at most 2,048 characters; required as long as nothing can be
+    uploaded. Changing it starts a new generation.
+    """
     isrc: _builtins.str
     """ISRC for the record, 12 characters. Unique among valid Atmos records."""
     target: _builtins.str
@@ -239,7 +241,9 @@ class ListImportTasksRequest(_message.Message):
     skip: _builtins.int
     """How many tasks to skip from there."""
     filter: _builtins.str
-    """Conditions joined by AND: `state = COMPLETED`, `target = "tracks/…"`, `name = "importTasks/…"`."""
+    """Conditions joined by AND; OR joins conditions on one field and binds tighter. The fields are
+    state (`state = COMPLETED`), target (`target = "tracks/…"`) and name; `:` means `=`.
+    """
     def __init__(
         self,
         *,
@@ -348,7 +352,9 @@ class UpdateImportTaskRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields to change; all populated ones when absent, all writable ones for `*`."""
+        """Which fields to change; all populated ones when absent, all writable ones for `*`. The master
+        type cannot be changed.
+        """
 
     def __init__(
         self,

@@ -128,7 +128,8 @@ class ImportTaskServiceServicer:
 
     def WatchImportTask(self, request, context):
         """Sends the import task now and at every change, versions ascending; states may be skipped. Ends
-        after a final state, and with NOT_FOUND when the task is deleted.
+        after a final state, with NOT_FOUND when the task is deleted, and with UNAVAILABLE when the
+        server stops: watch again then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,7 +54,8 @@ class ImportTaskServiceStub:
     """Starts a failed import task again as a new generation."""
     WatchImportTask: _grpc.UnaryStreamMultiCallable[_import_task_service_pb2.WatchImportTaskRequest, _import_task_service_pb2.ImportTask]
     """Sends the import task now and at every change, versions ascending; states may be skipped. Ends
-    after a final state, and with NOT_FOUND when the task is deleted.
+    after a final state, with NOT_FOUND when the task is deleted, and with UNAVAILABLE when the
+    server stops: watch again then.
     """
 
 @_typing.type_check_only
@@ -82,7 +83,8 @@ class ImportTaskServiceAsyncStub(ImportTaskServiceStub):
     """Starts a failed import task again as a new generation."""
     WatchImportTask: _aio.UnaryStreamMultiCallable[_import_task_service_pb2.WatchImportTaskRequest, _import_task_service_pb2.ImportTask]  # type: ignore[assignment]
     """Sends the import task now and at every change, versions ascending; states may be skipped. Ends
-    after a final state, and with NOT_FOUND when the task is deleted.
+    after a final state, with NOT_FOUND when the task is deleted, and with UNAVAILABLE when the
+    server stops: watch again then.
     """
 
 class ImportTaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -149,7 +151,8 @@ class ImportTaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_import_task_service_pb2.ImportTask], _abc.AsyncIterator[_import_task_service_pb2.ImportTask]]:
         """Sends the import task now and at every change, versions ascending; states may be skipped. Ends
-        after a final state, and with NOT_FOUND when the task is deleted.
+        after a final state, with NOT_FOUND when the task is deleted, and with UNAVAILABLE when the
+        server stops: watch again then.
         """
 
 def add_ImportTaskServiceServicer_to_server(servicer: ImportTaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -108,7 +108,9 @@ class ListRecordsRequest(_message.Message):
     skip: _builtins.int
     """How many records to skip from there."""
     filter: _builtins.str
-    """Conditions joined by AND: `target = "tracks/…"`, `isrc = "…"`, `name = "records/…"`."""
+    """Conditions joined by AND; OR joins conditions on one field and binds tighter. The fields are
+    target (`target = "tracks/…"`), isrc and name; `:` means `=`.
+    """
     def __init__(
         self,
         *,
