@@ -25,7 +25,7 @@ run: $(VENV)/.runtime ## run everything on the default ports until Ctrl-C, data 
 ##@ Work on it
 
 test: $(VENV)/.development ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: format lint types walls contract generated diagram ## run every check that is not a test
 
