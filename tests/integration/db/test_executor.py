@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING
@@ -140,3 +141,7 @@ async def test_a_database_that_cannot_be_reached_is_unavailable(url: str) -> Non
     with pytest.raises(Unavailable):
         await executor.read(lambda c: c.execute(select(dead_letters)).first())
     await executor.close()
+    # aiosqlite does not wait for its thread when a connection could not be opened.
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join)
