@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from services.api.app import run
 from services.api.settings import ApiSettings
@@ -10,4 +11,7 @@ from shared.telemetry.logs import configure
 
 if __name__ == "__main__":
     configure("api")
-    asyncio.run(run(ApiSettings()))
+    try:
+        asyncio.run(run(ApiSettings()))
+    except (OSError, RuntimeError) as error:  # an address that is taken, a folder that is not ours
+        sys.exit(f"error: START_FAILED: {error}")

@@ -24,6 +24,7 @@ from services.api.scrub import Scrub
 from services.api.signals import Signals
 from services.api.use_cases.use_cases import UseCases
 from shared.blobs.open import open_store
+from shared.blobs.scratch import own_scratch
 from shared.bus.bus import Bus
 from shared.bus.roles import Role
 from shared.telemetry.ready import write_ready_file
@@ -100,7 +101,7 @@ async def _loops(
     letters = use_cases.dead_letters
     cancels = Cancels(bus)
     signals.listen(cancels.notify)
-    store = open_store(settings.store_url(), scratch=settings.data_dir / "scratch")
+    store = open_store(settings.store_url(), scratch=own_scratch(settings.data_dir / "scratch"))
     await bus.ensure_topology(lease)
     running: list[Coroutine[object, object, None]] = [
         cancels.run(),

@@ -9,6 +9,7 @@ from services.downloader.guard import AddressGuard
 from services.downloader.http import HttpTransport, tls_context
 from services.downloader.stage import DownloadStage
 from shared.blobs.open import open_store
+from shared.blobs.scratch import own_scratch
 from shared.bus.roles import Role
 from shared.stage.service import serve
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 async def run(settings: DownloaderSettings) -> None:
     """Download until told to stop."""
     policy = settings.policy()
-    store = open_store(settings.store_url(), scratch=settings.data_dir / "scratch")
+    store = open_store(settings.store_url(), scratch=own_scratch(settings.data_dir / "scratch"))
     transport = HttpTransport(
         AddressGuard(policy),
         tls_context(settings.download_ca_file),

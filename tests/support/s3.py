@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import urllib.request
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,3 +38,12 @@ def environment(endpoint: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
+
+
+def make_bucket(endpoint: str) -> str:
+    """Make a bucket that nobody else has; gives its name."""
+    name = f"masters-{uuid.uuid4().hex}"
+    request = urllib.request.Request(f"{endpoint}/{name}", method="PUT")  # noqa: S310 - our server
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+        assert answer.status == 200
+    return name

@@ -68,14 +68,16 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def running_stack(
+    folder: Path, settings: Mapping[str, str] | None = None, *arguments: str
+) -> Iterator[Stack]:
     """Start everything in a folder; stop it in order, and insist that it stops well."""
     with running_origin() as origin:
         ready_file = folder / "ready.json"
         log = folder / "log"
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                _command(folder, ready_file),
+                [*_command(folder, ready_file), *arguments],
                 env=_environment(origin, folder, settings or {}),
                 stdout=sink,
                 stderr=sink,

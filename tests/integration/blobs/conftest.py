@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,10 +27,7 @@ def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A prefix in a bucket of its own."""
     for name, value in s3.environment(s3_endpoint).items():
         monkeypatch.setenv(name, value)
-    bucket = f"masters-{uuid.uuid4().hex}"
-    request = urllib.request.Request(f"{s3_endpoint}/{bucket}", method="PUT")  # noqa: S310 - the server above
-    urllib.request.urlopen(request).close()  # noqa: S310 - as above
-    return f"s3://{bucket}/prefix"
+    return f"s3://{s3.make_bucket(s3_endpoint)}/prefix"
 
 
 @pytest.fixture(params=["local", "s3"])
