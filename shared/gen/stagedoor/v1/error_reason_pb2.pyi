@@ -46,6 +46,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The service cannot answer now; nothing is known to have changed. Try again."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 11
     """A fault of the service."""
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 12
+    """The resource has another etag than the request names; read it again."""
+    ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 13
+    """The request_id was used for another request."""
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 14
+    """Too many requests for this token. Try again later."""
+    ERROR_REASON_METHOD_UNKNOWN: _ErrorReason.ValueType  # 15
+    """There is no such method."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason in google.rpc.ErrorInfo of every error, without the prefix. Values may be added."""
@@ -74,4 +82,12 @@ ERROR_REASON_UNAVAILABLE: ErrorReason.ValueType  # 10
 """The service cannot answer now; nothing is known to have changed. Try again."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 11
 """A fault of the service."""
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 12
+"""The resource has another etag than the request names; read it again."""
+ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 13
+"""The request_id was used for another request."""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 14
+"""Too many requests for this token. Try again later."""
+ERROR_REASON_METHOD_UNKNOWN: ErrorReason.ValueType  # 15
+"""There is no such method."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -32,7 +32,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from stagedoor.v1 import problem_pb2 as stagedoor_dot_v1_dot_problem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&stagedoor/v1/import_task_service.proto\x12\x0cstagedoor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1astagedoor/v1/problem.proto\"\xce\t\n\nImportTask\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\nsource_uri\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04isrc\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x06target\x18\x04 \x01(\tB\n\xe2\x41\x01\x01\xfa\x41\x03\n\x01*\x12\x1a\n\x0c\x64\x65\x63lared_md5\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12?\n\x0bmaster_type\x18\x06 \x01(\x0e\x32#.stagedoor.v1.ImportTask.MasterTypeB\x05\xe2\x41\x02\x01\x05\x12\x33\n\x05state\x18\x07 \x01(\x0e\x32\x1e.stagedoor.v1.ImportTask.StateB\x04\xe2\x41\x01\x03\x12\x1d\n\nsize_bytes\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x18\n\nactual_md5\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x06record\x18\n \x01(\tB\x1d\xe2\x41\x01\x03\xfa\x41\x16\n\x14stagedoor.dev/Record\x12-\n\x08problems\x18\x0b \x03(\x0b\x32\x15.stagedoor.v1.ProblemB\x04\xe2\x41\x01\x03\x12\x39\n\x08progress\x18\x0c \x01(\x0b\x32!.stagedoor.v1.ImportTask.ProgressB\x04\xe2\x41\x01\x03\x12\x18\n\ngeneration\x18\r \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08\x61ttempts\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12;\n\x11next_attempt_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x15\n\x07version\x18\x10 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x31\n\x0clast_failure\x18\x13 \x01(\x0b\x32\x15.stagedoor.v1.ProblemB\x04\xe2\x41\x01\x03\x1ai\n\x08Progress\x12\x13\n\x05stage\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\ndone_bytes\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1e\n\x0btotal_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_total_bytes\"\xc1\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x15\n\x11STATE_DOWNLOADING\x10\x02\x12\x14\n\x10STATE_DOWNLOADED\x10\x03\x12\x14\n\x10STATE_VALIDATING\x10\x04\x12\x13\n\x0fSTATE_COMPLETED\x10\x05\x12\x19\n\x15STATE_DOWNLOAD_FAILED\x10\x06\x12\x1b\n\x17STATE_VALIDATION_FAILED\x10\x07\"F\n\nMasterType\x12\x1b\n\x17MASTER_TYPE_UNSPECIFIED\x10\x00\x12\x1b\n\x17MASTER_TYPE_DOLBY_ATMOS\x10\x01:Q\xea\x41N\n\x18stagedoor.dev/ImportTask\x12\x19importTasks/{import_task}*\x0bimportTasks2\nimportTaskB\r\n\x0b_size_bytes\"u\n\x16ListImportTasksRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04skip\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"v\n\x17ListImportTasksResponse\x12.\n\x0cimport_tasks\x18\x01 \x03(\x0b\x32\x18.stagedoor.v1.ImportTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"G\n\x14GetImportTaskRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask\"N\n\x17\x43reateImportTaskRequest\x12\x33\n\x0bimport_task\x18\x01 \x01(\x0b\x32\x18.stagedoor.v1.ImportTaskB\x04\xe2\x41\x01\x02\"\x85\x01\n\x17UpdateImportTaskRequest\x12\x33\n\x0bimport_task\x18\x01 \x01(\x0b\x32\x18.stagedoor.v1.ImportTaskB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\"J\n\x17\x44\x65leteImportTaskRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask\"I\n\x16RetryImportTaskRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask\"I\n\x16WatchImportTaskRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask2\xd7\x07\n\x11ImportTaskService\x12z\n\x0fListImportTasks\x12$.stagedoor.v1.ListImportTasksRequest\x1a%.stagedoor.v1.ListImportTasksResponse\"\x1a\xda\x41\x00\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/importTasks\x12v\n\rGetImportTask\x12\".stagedoor.v1.GetImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"\'\xda\x41\x04name\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=importTasks/*}\x12\x87\x01\n\x10\x43reateImportTask\x12%.stagedoor.v1.CreateImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"2\xda\x41\x0bimport_task\x82\xd3\xe4\x93\x02\x1e\"\x0f/v1/importTasks:\x0bimport_task\x12\xa8\x01\n\x10UpdateImportTask\x12%.stagedoor.v1.UpdateImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"S\xda\x41\x17import_task,update_mask\x82\xd3\xe4\x93\x02\x33\x32$/v1/{import_task.name=importTasks/*}:\x0bimport_task\x12z\n\x10\x44\x65leteImportTask\x12%.stagedoor.v1.DeleteImportTaskRequest\x1a\x16.google.protobuf.Empty\"\'\xda\x41\x04name\x82\xd3\xe4\x93\x02\x1a*\x18/v1/{name=importTasks/*}\x12\x83\x01\n\x0fRetryImportTask\x12$.stagedoor.v1.RetryImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"0\xda\x41\x04name\x82\xd3\xe4\x93\x02#\"\x1e/v1/{name=importTasks/*}:retry:\x01*\x12\x82\x01\n\x0fWatchImportTask\x12$.stagedoor.v1.WatchImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"-\xda\x41\x04name\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=importTasks/*}:watch0\x01\x1a\x12\xca\x41\x0flocalhost:50051b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&stagedoor/v1/import_task_service.proto\x12\x0cstagedoor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1astagedoor/v1/problem.proto\"\xe2\t\n\nImportTask\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\nsource_uri\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04isrc\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x06target\x18\x04 \x01(\tB\n\xe2\x41\x01\x01\xfa\x41\x03\n\x01*\x12\x1a\n\x0c\x64\x65\x63lared_md5\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12?\n\x0bmaster_type\x18\x06 \x01(\x0e\x32#.stagedoor.v1.ImportTask.MasterTypeB\x05\xe2\x41\x02\x01\x05\x12\x33\n\x05state\x18\x07 \x01(\x0e\x32\x1e.stagedoor.v1.ImportTask.StateB\x04\xe2\x41\x01\x03\x12\x1d\n\nsize_bytes\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x18\n\nactual_md5\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x06record\x18\n \x01(\tB\x1d\xe2\x41\x01\x03\xfa\x41\x16\n\x14stagedoor.dev/Record\x12-\n\x08problems\x18\x0b \x03(\x0b\x32\x15.stagedoor.v1.ProblemB\x04\xe2\x41\x01\x03\x12\x39\n\x08progress\x18\x0c \x01(\x0b\x32!.stagedoor.v1.ImportTask.ProgressB\x04\xe2\x41\x01\x03\x12\x18\n\ngeneration\x18\r \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08\x61ttempts\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12;\n\x11next_attempt_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x15\n\x07version\x18\x10 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x31\n\x0clast_failure\x18\x13 \x01(\x0b\x32\x15.stagedoor.v1.ProblemB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x1ai\n\x08Progress\x12\x13\n\x05stage\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\ndone_bytes\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1e\n\x0btotal_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_total_bytes\"\xc1\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x15\n\x11STATE_DOWNLOADING\x10\x02\x12\x14\n\x10STATE_DOWNLOADED\x10\x03\x12\x14\n\x10STATE_VALIDATING\x10\x04\x12\x13\n\x0fSTATE_COMPLETED\x10\x05\x12\x19\n\x15STATE_DOWNLOAD_FAILED\x10\x06\x12\x1b\n\x17STATE_VALIDATION_FAILED\x10\x07\"F\n\nMasterType\x12\x1b\n\x17MASTER_TYPE_UNSPECIFIED\x10\x00\x12\x1b\n\x17MASTER_TYPE_DOLBY_ATMOS\x10\x01:Q\xea\x41N\n\x18stagedoor.dev/ImportTask\x12\x19importTasks/{import_task}*\x0bimportTasks2\nimportTaskB\r\n\x0b_size_bytes\"\x8d\x01\n\x16ListImportTasksRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04skip\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08order_by\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"v\n\x17ListImportTasksResponse\x12.\n\x0cimport_tasks\x18\x01 \x03(\x0b\x32\x18.stagedoor.v1.ImportTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"G\n\x14GetImportTaskRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask\"\x85\x01\n\x17\x43reateImportTaskRequest\x12\x33\n\x0bimport_task\x18\x01 \x01(\x0b\x32\x18.stagedoor.v1.ImportTaskB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x95\x01\n\x1d\x42\x61tchCreateImportTasksRequest\x12=\n\x08requests\x18\x01 \x03(\x0b\x32%.stagedoor.v1.CreateImportTaskRequestB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"P\n\x1e\x42\x61tchCreateImportTasksResponse\x12.\n\x0cimport_tasks\x18\x01 \x03(\x0b\x32\x18.stagedoor.v1.ImportTask\"\xa2\x01\n\x17UpdateImportTaskRequest\x12\x33\n\x0bimport_task\x18\x01 \x01(\x0b\x32\x18.stagedoor.v1.ImportTaskB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"^\n\x17\x44\x65leteImportTaskRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"w\n\x16RetryImportTaskRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"I\n\x16WatchImportTaskRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask\"/\n\x17WatchImportTasksRequest\x12\x14\n\x06\x63ursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\"j\n\x18WatchImportTasksResponse\x12-\n\x0bimport_task\x18\x01 \x01(\x0b\x32\x18.stagedoor.v1.ImportTask\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t2\xfa\t\n\x11ImportTaskService\x12z\n\x0fListImportTasks\x12$.stagedoor.v1.ListImportTasksRequest\x1a%.stagedoor.v1.ListImportTasksResponse\"\x1a\xda\x41\x00\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/importTasks\x12v\n\rGetImportTask\x12\".stagedoor.v1.GetImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"\'\xda\x41\x04name\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=importTasks/*}\x12\x87\x01\n\x10\x43reateImportTask\x12%.stagedoor.v1.CreateImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"2\xda\x41\x0bimport_task\x82\xd3\xe4\x93\x02\x1e\"\x0f/v1/importTasks:\x0bimport_task\x12\x9b\x01\n\x16\x42\x61tchCreateImportTasks\x12+.stagedoor.v1.BatchCreateImportTasksRequest\x1a,.stagedoor.v1.BatchCreateImportTasksResponse\"&\x82\xd3\xe4\x93\x02 \"\x1b/v1/importTasks:batchCreate:\x01*\x12\xa8\x01\n\x10UpdateImportTask\x12%.stagedoor.v1.UpdateImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"S\xda\x41\x17import_task,update_mask\x82\xd3\xe4\x93\x02\x33\x32$/v1/{import_task.name=importTasks/*}:\x0bimport_task\x12z\n\x10\x44\x65leteImportTask\x12%.stagedoor.v1.DeleteImportTaskRequest\x1a\x16.google.protobuf.Empty\"\'\xda\x41\x04name\x82\xd3\xe4\x93\x02\x1a*\x18/v1/{name=importTasks/*}\x12\x83\x01\n\x0fRetryImportTask\x12$.stagedoor.v1.RetryImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"0\xda\x41\x04name\x82\xd3\xe4\x93\x02#\"\x1e/v1/{name=importTasks/*}:retry:\x01*\x12\x82\x01\n\x0fWatchImportTask\x12$.stagedoor.v1.WatchImportTaskRequest\x1a\x18.stagedoor.v1.ImportTask\"-\xda\x41\x04name\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=importTasks/*}:watch0\x01\x12\x82\x01\n\x10WatchImportTasks\x12%.stagedoor.v1.WatchImportTasksRequest\x1a&.stagedoor.v1.WatchImportTasksResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/importTasks:watch0\x01\x1a\x12\xca\x41\x0flocalhost:50051b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -83,6 +83,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTTASK'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_IMPORTTASK'].fields_by_name['last_failure']._loaded_options = None
   _globals['_IMPORTTASK'].fields_by_name['last_failure']._serialized_options = b'\342A\001\003'
+  _globals['_IMPORTTASK'].fields_by_name['etag']._loaded_options = None
+  _globals['_IMPORTTASK'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
   _globals['_IMPORTTASK']._loaded_options = None
   _globals['_IMPORTTASK']._serialized_options = b'\352AN\n\030stagedoor.dev/ImportTask\022\031importTasks/{import_task}*\013importTasks2\nimportTask'
   _globals['_LISTIMPORTTASKSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -93,20 +95,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTIMPORTTASKSREQUEST'].fields_by_name['skip']._serialized_options = b'\342A\001\001'
   _globals['_LISTIMPORTTASKSREQUEST'].fields_by_name['filter']._loaded_options = None
   _globals['_LISTIMPORTTASKSREQUEST'].fields_by_name['filter']._serialized_options = b'\342A\001\001'
+  _globals['_LISTIMPORTTASKSREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTIMPORTTASKSREQUEST'].fields_by_name['order_by']._serialized_options = b'\342A\001\001'
   _globals['_GETIMPORTTASKREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETIMPORTTASKREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\032\n\030stagedoor.dev/ImportTask'
   _globals['_CREATEIMPORTTASKREQUEST'].fields_by_name['import_task']._loaded_options = None
   _globals['_CREATEIMPORTTASKREQUEST'].fields_by_name['import_task']._serialized_options = b'\342A\001\002'
+  _globals['_CREATEIMPORTTASKREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEIMPORTTASKREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEIMPORTTASKREQUEST'].fields_by_name['validate_only']._loaded_options = None
+  _globals['_CREATEIMPORTTASKREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
+  _globals['_BATCHCREATEIMPORTTASKSREQUEST'].fields_by_name['requests']._loaded_options = None
+  _globals['_BATCHCREATEIMPORTTASKSREQUEST'].fields_by_name['requests']._serialized_options = b'\342A\001\002'
+  _globals['_BATCHCREATEIMPORTTASKSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_BATCHCREATEIMPORTTASKSREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_BATCHCREATEIMPORTTASKSREQUEST'].fields_by_name['validate_only']._loaded_options = None
+  _globals['_BATCHCREATEIMPORTTASKSREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
   _globals['_UPDATEIMPORTTASKREQUEST'].fields_by_name['import_task']._loaded_options = None
   _globals['_UPDATEIMPORTTASKREQUEST'].fields_by_name['import_task']._serialized_options = b'\342A\001\002'
   _globals['_UPDATEIMPORTTASKREQUEST'].fields_by_name['update_mask']._loaded_options = None
   _globals['_UPDATEIMPORTTASKREQUEST'].fields_by_name['update_mask']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEIMPORTTASKREQUEST'].fields_by_name['validate_only']._loaded_options = None
+  _globals['_UPDATEIMPORTTASKREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
   _globals['_DELETEIMPORTTASKREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEIMPORTTASKREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\032\n\030stagedoor.dev/ImportTask'
+  _globals['_DELETEIMPORTTASKREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETEIMPORTTASKREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
   _globals['_RETRYIMPORTTASKREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_RETRYIMPORTTASKREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\032\n\030stagedoor.dev/ImportTask'
+  _globals['_RETRYIMPORTTASKREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_RETRYIMPORTTASKREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
+  _globals['_RETRYIMPORTTASKREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RETRYIMPORTTASKREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_WATCHIMPORTTASKREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_WATCHIMPORTTASKREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\032\n\030stagedoor.dev/ImportTask'
+  _globals['_WATCHIMPORTTASKSREQUEST'].fields_by_name['cursor']._loaded_options = None
+  _globals['_WATCHIMPORTTASKSREQUEST'].fields_by_name['cursor']._serialized_options = b'\342A\001\001'
   _globals['_IMPORTTASKSERVICE']._loaded_options = None
   _globals['_IMPORTTASKSERVICE']._serialized_options = b'\312A\017localhost:50051'
   _globals['_IMPORTTASKSERVICE'].methods_by_name['ListImportTasks']._loaded_options = None
@@ -115,6 +139,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTTASKSERVICE'].methods_by_name['GetImportTask']._serialized_options = b'\332A\004name\202\323\344\223\002\032\022\030/v1/{name=importTasks/*}'
   _globals['_IMPORTTASKSERVICE'].methods_by_name['CreateImportTask']._loaded_options = None
   _globals['_IMPORTTASKSERVICE'].methods_by_name['CreateImportTask']._serialized_options = b'\332A\013import_task\202\323\344\223\002\036\"\017/v1/importTasks:\013import_task'
+  _globals['_IMPORTTASKSERVICE'].methods_by_name['BatchCreateImportTasks']._loaded_options = None
+  _globals['_IMPORTTASKSERVICE'].methods_by_name['BatchCreateImportTasks']._serialized_options = b'\202\323\344\223\002 \"\033/v1/importTasks:batchCreate:\001*'
   _globals['_IMPORTTASKSERVICE'].methods_by_name['UpdateImportTask']._loaded_options = None
   _globals['_IMPORTTASKSERVICE'].methods_by_name['UpdateImportTask']._serialized_options = b'\332A\027import_task,update_mask\202\323\344\223\00232$/v1/{import_task.name=importTasks/*}:\013import_task'
   _globals['_IMPORTTASKSERVICE'].methods_by_name['DeleteImportTask']._loaded_options = None
@@ -123,30 +149,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTTASKSERVICE'].methods_by_name['RetryImportTask']._serialized_options = b'\332A\004name\202\323\344\223\002#\"\036/v1/{name=importTasks/*}:retry:\001*'
   _globals['_IMPORTTASKSERVICE'].methods_by_name['WatchImportTask']._loaded_options = None
   _globals['_IMPORTTASKSERVICE'].methods_by_name['WatchImportTask']._serialized_options = b'\332A\004name\202\323\344\223\002 \022\036/v1/{name=importTasks/*}:watch'
+  _globals['_IMPORTTASKSERVICE'].methods_by_name['WatchImportTasks']._loaded_options = None
+  _globals['_IMPORTTASKSERVICE'].methods_by_name['WatchImportTasks']._serialized_options = b'\202\323\344\223\002\027\022\025/v1/importTasks:watch'
   _globals['_IMPORTTASK']._serialized_start=296
-  _globals['_IMPORTTASK']._serialized_end=1526
-  _globals['_IMPORTTASK_PROGRESS']._serialized_start=1055
-  _globals['_IMPORTTASK_PROGRESS']._serialized_end=1160
-  _globals['_IMPORTTASK_STATE']._serialized_start=1163
-  _globals['_IMPORTTASK_STATE']._serialized_end=1356
-  _globals['_IMPORTTASK_MASTERTYPE']._serialized_start=1358
-  _globals['_IMPORTTASK_MASTERTYPE']._serialized_end=1428
-  _globals['_LISTIMPORTTASKSREQUEST']._serialized_start=1528
-  _globals['_LISTIMPORTTASKSREQUEST']._serialized_end=1645
-  _globals['_LISTIMPORTTASKSRESPONSE']._serialized_start=1647
-  _globals['_LISTIMPORTTASKSRESPONSE']._serialized_end=1765
-  _globals['_GETIMPORTTASKREQUEST']._serialized_start=1767
-  _globals['_GETIMPORTTASKREQUEST']._serialized_end=1838
-  _globals['_CREATEIMPORTTASKREQUEST']._serialized_start=1840
-  _globals['_CREATEIMPORTTASKREQUEST']._serialized_end=1918
-  _globals['_UPDATEIMPORTTASKREQUEST']._serialized_start=1921
-  _globals['_UPDATEIMPORTTASKREQUEST']._serialized_end=2054
-  _globals['_DELETEIMPORTTASKREQUEST']._serialized_start=2056
-  _globals['_DELETEIMPORTTASKREQUEST']._serialized_end=2130
-  _globals['_RETRYIMPORTTASKREQUEST']._serialized_start=2132
-  _globals['_RETRYIMPORTTASKREQUEST']._serialized_end=2205
-  _globals['_WATCHIMPORTTASKREQUEST']._serialized_start=2207
-  _globals['_WATCHIMPORTTASKREQUEST']._serialized_end=2280
-  _globals['_IMPORTTASKSERVICE']._serialized_start=2283
-  _globals['_IMPORTTASKSERVICE']._serialized_end=3266
+  _globals['_IMPORTTASK']._serialized_end=1546
+  _globals['_IMPORTTASK_PROGRESS']._serialized_start=1075
+  _globals['_IMPORTTASK_PROGRESS']._serialized_end=1180
+  _globals['_IMPORTTASK_STATE']._serialized_start=1183
+  _globals['_IMPORTTASK_STATE']._serialized_end=1376
+  _globals['_IMPORTTASK_MASTERTYPE']._serialized_start=1378
+  _globals['_IMPORTTASK_MASTERTYPE']._serialized_end=1448
+  _globals['_LISTIMPORTTASKSREQUEST']._serialized_start=1549
+  _globals['_LISTIMPORTTASKSREQUEST']._serialized_end=1690
+  _globals['_LISTIMPORTTASKSRESPONSE']._serialized_start=1692
+  _globals['_LISTIMPORTTASKSRESPONSE']._serialized_end=1810
+  _globals['_GETIMPORTTASKREQUEST']._serialized_start=1812
+  _globals['_GETIMPORTTASKREQUEST']._serialized_end=1883
+  _globals['_CREATEIMPORTTASKREQUEST']._serialized_start=1886
+  _globals['_CREATEIMPORTTASKREQUEST']._serialized_end=2019
+  _globals['_BATCHCREATEIMPORTTASKSREQUEST']._serialized_start=2022
+  _globals['_BATCHCREATEIMPORTTASKSREQUEST']._serialized_end=2171
+  _globals['_BATCHCREATEIMPORTTASKSRESPONSE']._serialized_start=2173
+  _globals['_BATCHCREATEIMPORTTASKSRESPONSE']._serialized_end=2253
+  _globals['_UPDATEIMPORTTASKREQUEST']._serialized_start=2256
+  _globals['_UPDATEIMPORTTASKREQUEST']._serialized_end=2418
+  _globals['_DELETEIMPORTTASKREQUEST']._serialized_start=2420
+  _globals['_DELETEIMPORTTASKREQUEST']._serialized_end=2514
+  _globals['_RETRYIMPORTTASKREQUEST']._serialized_start=2516
+  _globals['_RETRYIMPORTTASKREQUEST']._serialized_end=2635
+  _globals['_WATCHIMPORTTASKREQUEST']._serialized_start=2637
+  _globals['_WATCHIMPORTTASKREQUEST']._serialized_end=2710
+  _globals['_WATCHIMPORTTASKSREQUEST']._serialized_start=2712
+  _globals['_WATCHIMPORTTASKSREQUEST']._serialized_end=2759
+  _globals['_WATCHIMPORTTASKSRESPONSE']._serialized_start=2761
+  _globals['_WATCHIMPORTTASKSRESPONSE']._serialized_end=2867
+  _globals['_IMPORTTASKSERVICE']._serialized_start=2870
+  _globals['_IMPORTTASKSERVICE']._serialized_end=4144
 # @@protoc_insertion_point(module_scope)

@@ -139,6 +139,7 @@ class ImportTask(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     LAST_FAILURE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """importTasks/{uuid}"""
     source_uri: _builtins.str
@@ -167,6 +168,8 @@ class ImportTask(_message.Message):
     """Attempts charged to the present stage of this generation."""
     version: _builtins.int
     """Grows with every change of the task but its progress."""
+    etag: _builtins.str
+    """Changes with the version; sent with a change it guards against overwriting somebody else's."""
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
         """What was found: errors refuse the master, warnings and infos do not."""
@@ -213,10 +216,11 @@ class ImportTask(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         last_failure: _problem_pb2.Problem | None = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "create_time", b"create_time", "last_failure", b"last_failure", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "etag", b"etag", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
     _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015
@@ -234,6 +238,7 @@ class ListImportTasksRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Most tasks to answer with; 20 when 0, at most 100."""
     page_token: _builtins.str
@@ -244,6 +249,10 @@ class ListImportTasksRequest(_message.Message):
     """Conditions joined by AND; OR joins conditions on one field and binds tighter. The fields are
     state (`state = COMPLETED`), target (`target = "tracks/…"`) and name; `:` means `=`.
     """
+    order_by: _builtins.str
+    """Fields joined by commas, each with ` desc` or without: create_time, update_time, state. Oldest
+    first when empty.
+    """
     def __init__(
         self,
         *,
@@ -251,10 +260,11 @@ class ListImportTasksRequest(_message.Message):
         page_token: _builtins.str = ...,
         skip: _builtins.int = ...,
         filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -321,6 +331,14 @@ class CreateImportTaskRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     IMPORT_TASK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """A key of the caller's choice, such as a UUID, at most 255 characters: for 24 hours the same
+    request with the same key gets the first answer again instead of a second task.
+    """
+    validate_only: _builtins.bool
+    """Check everything and answer as usual, but change nothing."""
     @_builtins.property
     def import_task(self) -> Global___ImportTask:
         """The task; its name is given by the server."""
@@ -329,14 +347,72 @@ class CreateImportTaskRequest(_message.Message):
         self,
         *,
         import_task: Global___ImportTask | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["import_task", b"import_task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_task", b"import_task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_task", b"import_task", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateImportTaskRequest: _TypeAlias = CreateImportTaskRequest  # noqa: Y015
+
+@_typing.final
+class BatchCreateImportTasksRequest(_message.Message):
+    """Asks for several new import tasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """As in CreateImportTaskRequest, for all together."""
+    validate_only: _builtins.bool
+    """As in CreateImportTaskRequest, for all together."""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreateImportTaskRequest]:
+        """At most 500; their own request_id and validate_only are ignored."""
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___CreateImportTaskRequest] | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "requests", b"requests", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchCreateImportTasksRequest: _TypeAlias = BatchCreateImportTasksRequest  # noqa: Y015
+
+@_typing.final
+class BatchCreateImportTasksResponse(_message.Message):
+    """The new import tasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_TASKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def import_tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportTask]:
+        """In the order of the requests."""
+
+    def __init__(
+        self,
+        *,
+        import_tasks: _abc.Iterable[Global___ImportTask] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_tasks", b"import_tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchCreateImportTasksResponse: _TypeAlias = BatchCreateImportTasksResponse  # noqa: Y015
 
 @_typing.final
 class UpdateImportTaskRequest(_message.Message):
@@ -346,6 +422,9 @@ class UpdateImportTaskRequest(_message.Message):
 
     IMPORT_TASK_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Check everything and answer as usual, but change nothing."""
     @_builtins.property
     def import_task(self) -> Global___ImportTask:
         """The task with its new values."""
@@ -361,10 +440,11 @@ class UpdateImportTaskRequest(_message.Message):
         *,
         import_task: Global___ImportTask | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["import_task", b"import_task", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_task", b"import_task", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_task", b"import_task", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -377,16 +457,20 @@ class DeleteImportTaskRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """importTasks/{uuid}"""
+    etag: _builtins.str
+    """The etag that the task must have; ABORTED if it has another. Any when empty."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,16 +483,24 @@ class RetryImportTaskRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """importTasks/{uuid}"""
+    etag: _builtins.str
+    """The etag that the task must have; ABORTED if it has another. Any when empty."""
+    request_id: _builtins.str
+    """As in CreateImportTaskRequest."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -435,3 +527,57 @@ class WatchImportTaskRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchImportTaskRequest: _TypeAlias = WatchImportTaskRequest  # noqa: Y015
+
+@_typing.final
+class WatchImportTasksRequest(_message.Message):
+    """Asks to follow all import tasks of the caller."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURSOR_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """The cursor of the last change that was seen; only what changes from now on when empty."""
+    def __init__(
+        self,
+        *,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchImportTasksRequest: _TypeAlias = WatchImportTasksRequest  # noqa: Y015
+
+@_typing.final
+class WatchImportTasksResponse(_message.Message):
+    """A change of an import task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_TASK_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    deleted: _builtins.bool
+    """True when the task was deleted."""
+    cursor: _builtins.str
+    """Where to go on after this change."""
+    @_builtins.property
+    def import_task(self) -> Global___ImportTask:
+        """The task after the change; of a deleted one only its name and version."""
+
+    def __init__(
+        self,
+        *,
+        import_task: Global___ImportTask | None = ...,
+        deleted: _builtins.bool = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["import_task", b"import_task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "deleted", b"deleted", "import_task", b"import_task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchImportTasksResponse: _TypeAlias = WatchImportTasksResponse  # noqa: Y015

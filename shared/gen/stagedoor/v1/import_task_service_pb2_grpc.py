@@ -54,6 +54,11 @@ class ImportTaskServiceStub:
                 request_serializer=stagedoor_dot_v1_dot_import__task__service__pb2.CreateImportTaskRequest.SerializeToString,
                 response_deserializer=stagedoor_dot_v1_dot_import__task__service__pb2.ImportTask.FromString,
                 _registered_method=True)
+        self.BatchCreateImportTasks = channel.unary_unary(
+                '/stagedoor.v1.ImportTaskService/BatchCreateImportTasks',
+                request_serializer=stagedoor_dot_v1_dot_import__task__service__pb2.BatchCreateImportTasksRequest.SerializeToString,
+                response_deserializer=stagedoor_dot_v1_dot_import__task__service__pb2.BatchCreateImportTasksResponse.FromString,
+                _registered_method=True)
         self.UpdateImportTask = channel.unary_unary(
                 '/stagedoor.v1.ImportTaskService/UpdateImportTask',
                 request_serializer=stagedoor_dot_v1_dot_import__task__service__pb2.UpdateImportTaskRequest.SerializeToString,
@@ -73,6 +78,11 @@ class ImportTaskServiceStub:
                 '/stagedoor.v1.ImportTaskService/WatchImportTask',
                 request_serializer=stagedoor_dot_v1_dot_import__task__service__pb2.WatchImportTaskRequest.SerializeToString,
                 response_deserializer=stagedoor_dot_v1_dot_import__task__service__pb2.ImportTask.FromString,
+                _registered_method=True)
+        self.WatchImportTasks = channel.unary_stream(
+                '/stagedoor.v1.ImportTaskService/WatchImportTasks',
+                request_serializer=stagedoor_dot_v1_dot_import__task__service__pb2.WatchImportTasksRequest.SerializeToString,
+                response_deserializer=stagedoor_dot_v1_dot_import__task__service__pb2.WatchImportTasksResponse.FromString,
                 _registered_method=True)
 
 
@@ -99,6 +109,13 @@ class ImportTaskServiceServicer:
 
     def CreateImportTask(self, request, context):
         """Creates an import task; it is durable when this answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchCreateImportTasks(self, request, context):
+        """Creates several import tasks, all or none of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,6 +152,15 @@ class ImportTaskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchImportTasks(self, request, context):
+        """Sends every change of the caller's import tasks from now on, or from a cursor; progress alone is
+        no change, and states may be skipped. Ends only with the call, and with UNAVAILABLE when the
+        server stops: watch again then, from the last cursor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ImportTaskServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -152,6 +178,11 @@ def add_ImportTaskServiceServicer_to_server(servicer, server):
                     servicer.CreateImportTask,
                     request_deserializer=stagedoor_dot_v1_dot_import__task__service__pb2.CreateImportTaskRequest.FromString,
                     response_serializer=stagedoor_dot_v1_dot_import__task__service__pb2.ImportTask.SerializeToString,
+            ),
+            'BatchCreateImportTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchCreateImportTasks,
+                    request_deserializer=stagedoor_dot_v1_dot_import__task__service__pb2.BatchCreateImportTasksRequest.FromString,
+                    response_serializer=stagedoor_dot_v1_dot_import__task__service__pb2.BatchCreateImportTasksResponse.SerializeToString,
             ),
             'UpdateImportTask': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateImportTask,
@@ -172,6 +203,11 @@ def add_ImportTaskServiceServicer_to_server(servicer, server):
                     servicer.WatchImportTask,
                     request_deserializer=stagedoor_dot_v1_dot_import__task__service__pb2.WatchImportTaskRequest.FromString,
                     response_serializer=stagedoor_dot_v1_dot_import__task__service__pb2.ImportTask.SerializeToString,
+            ),
+            'WatchImportTasks': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchImportTasks,
+                    request_deserializer=stagedoor_dot_v1_dot_import__task__service__pb2.WatchImportTasksRequest.FromString,
+                    response_serializer=stagedoor_dot_v1_dot_import__task__service__pb2.WatchImportTasksResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -259,6 +295,33 @@ class ImportTaskService:
             '/stagedoor.v1.ImportTaskService/CreateImportTask',
             stagedoor_dot_v1_dot_import__task__service__pb2.CreateImportTaskRequest.SerializeToString,
             stagedoor_dot_v1_dot_import__task__service__pb2.ImportTask.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchCreateImportTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stagedoor.v1.ImportTaskService/BatchCreateImportTasks',
+            stagedoor_dot_v1_dot_import__task__service__pb2.BatchCreateImportTasksRequest.SerializeToString,
+            stagedoor_dot_v1_dot_import__task__service__pb2.BatchCreateImportTasksResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -367,6 +430,33 @@ class ImportTaskService:
             '/stagedoor.v1.ImportTaskService/WatchImportTask',
             stagedoor_dot_v1_dot_import__task__service__pb2.WatchImportTaskRequest.SerializeToString,
             stagedoor_dot_v1_dot_import__task__service__pb2.ImportTask.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchImportTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/stagedoor.v1.ImportTaskService/WatchImportTasks',
+            stagedoor_dot_v1_dot_import__task__service__pb2.WatchImportTasksRequest.SerializeToString,
+            stagedoor_dot_v1_dot_import__task__service__pb2.WatchImportTasksResponse.FromString,
             options,
             channel_credentials,
             insecure,

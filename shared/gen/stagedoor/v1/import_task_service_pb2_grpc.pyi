@@ -44,6 +44,8 @@ class ImportTaskServiceStub:
     """Gets one import task."""
     CreateImportTask: _grpc.UnaryUnaryMultiCallable[_import_task_service_pb2.CreateImportTaskRequest, _import_task_service_pb2.ImportTask]
     """Creates an import task; it is durable when this answers."""
+    BatchCreateImportTasks: _grpc.UnaryUnaryMultiCallable[_import_task_service_pb2.BatchCreateImportTasksRequest, _import_task_service_pb2.BatchCreateImportTasksResponse]
+    """Creates several import tasks, all or none of them."""
     UpdateImportTask: _grpc.UnaryUnaryMultiCallable[_import_task_service_pb2.UpdateImportTaskRequest, _import_task_service_pb2.ImportTask]
     """Changes an import task. A new source or checksum starts a new generation from pending; a new
     ISRC or target never fetches the master again.
@@ -56,6 +58,11 @@ class ImportTaskServiceStub:
     """Sends the import task now and at every change, versions ascending; states may be skipped. Ends
     after a final state, with NOT_FOUND when the task is deleted, and with UNAVAILABLE when the
     server stops: watch again then.
+    """
+    WatchImportTasks: _grpc.UnaryStreamMultiCallable[_import_task_service_pb2.WatchImportTasksRequest, _import_task_service_pb2.WatchImportTasksResponse]
+    """Sends every change of the caller's import tasks from now on, or from a cursor; progress alone is
+    no change, and states may be skipped. Ends only with the call, and with UNAVAILABLE when the
+    server stops: watch again then, from the last cursor.
     """
 
 @_typing.type_check_only
@@ -73,6 +80,8 @@ class ImportTaskServiceAsyncStub(ImportTaskServiceStub):
     """Gets one import task."""
     CreateImportTask: _aio.UnaryUnaryMultiCallable[_import_task_service_pb2.CreateImportTaskRequest, _import_task_service_pb2.ImportTask]  # type: ignore[assignment]
     """Creates an import task; it is durable when this answers."""
+    BatchCreateImportTasks: _aio.UnaryUnaryMultiCallable[_import_task_service_pb2.BatchCreateImportTasksRequest, _import_task_service_pb2.BatchCreateImportTasksResponse]  # type: ignore[assignment]
+    """Creates several import tasks, all or none of them."""
     UpdateImportTask: _aio.UnaryUnaryMultiCallable[_import_task_service_pb2.UpdateImportTaskRequest, _import_task_service_pb2.ImportTask]  # type: ignore[assignment]
     """Changes an import task. A new source or checksum starts a new generation from pending; a new
     ISRC or target never fetches the master again.
@@ -85,6 +94,11 @@ class ImportTaskServiceAsyncStub(ImportTaskServiceStub):
     """Sends the import task now and at every change, versions ascending; states may be skipped. Ends
     after a final state, with NOT_FOUND when the task is deleted, and with UNAVAILABLE when the
     server stops: watch again then.
+    """
+    WatchImportTasks: _aio.UnaryStreamMultiCallable[_import_task_service_pb2.WatchImportTasksRequest, _import_task_service_pb2.WatchImportTasksResponse]  # type: ignore[assignment]
+    """Sends every change of the caller's import tasks from now on, or from a cursor; progress alone is
+    no change, and states may be skipped. Ends only with the call, and with UNAVAILABLE when the
+    server stops: watch again then, from the last cursor.
     """
 
 class ImportTaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -117,6 +131,14 @@ class ImportTaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_import_task_service_pb2.ImportTask, _abc.Awaitable[_import_task_service_pb2.ImportTask]]:
         """Creates an import task; it is durable when this answers."""
+
+    @_abc_1.abstractmethod
+    def BatchCreateImportTasks(
+        self,
+        request: _import_task_service_pb2.BatchCreateImportTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_import_task_service_pb2.BatchCreateImportTasksResponse, _abc.Awaitable[_import_task_service_pb2.BatchCreateImportTasksResponse]]:
+        """Creates several import tasks, all or none of them."""
 
     @_abc_1.abstractmethod
     def UpdateImportTask(
@@ -153,6 +175,17 @@ class ImportTaskServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sends the import task now and at every change, versions ascending; states may be skipped. Ends
         after a final state, with NOT_FOUND when the task is deleted, and with UNAVAILABLE when the
         server stops: watch again then.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchImportTasks(
+        self,
+        request: _import_task_service_pb2.WatchImportTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_import_task_service_pb2.WatchImportTasksResponse], _abc.AsyncIterator[_import_task_service_pb2.WatchImportTasksResponse]]:
+        """Sends every change of the caller's import tasks from now on, or from a cursor; progress alone is
+        no change, and states may be skipped. Ends only with the call, and with UNAVAILABLE when the
+        server stops: watch again then, from the last cursor.
         """
 
 def add_ImportTaskServiceServicer_to_server(servicer: ImportTaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -101,6 +101,7 @@ class ListRecordsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Most records to answer with; 20 when 0, at most 100."""
     page_token: _builtins.str
@@ -111,6 +112,8 @@ class ListRecordsRequest(_message.Message):
     """Conditions joined by AND; OR joins conditions on one field and binds tighter. The fields are
     target (`target = "tracks/…"`), isrc and name; `:` means `=`.
     """
+    order_by: _builtins.str
+    """`create_time` or `create_time desc`. Oldest first when empty."""
     def __init__(
         self,
         *,
@@ -118,10 +121,11 @@ class ListRecordsRequest(_message.Message):
         page_token: _builtins.str = ...,
         skip: _builtins.int = ...,
         filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
