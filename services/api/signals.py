@@ -26,6 +26,11 @@ def task_topic(task_id: object) -> str:
     return f"task:{task_id}"
 
 
+def tenant_topic(tenant: str) -> str:
+    """The topic of the changes of all tasks of a tenant."""
+    return f"tenant:{tenant}"
+
+
 def cancel_topic(task_id: UUID, generation: int) -> str:
     """The topic that says: runs of this generation and older are void."""
     return f"{CANCEL}:{task_id}:{generation}"

@@ -120,6 +120,18 @@ class Executor:
         answer: T = await job.answer
         return answer
 
+    async def try_out(self, unit: Callable[[Transaction], T]) -> T:
+        """Answer what a unit would, and change nothing. Raises as ``write``."""
+
+        def undone(transaction: Transaction) -> T:
+            raise _Undone(unit(transaction))
+
+        try:
+            return await self.write(undone)
+        except _Undone as undone_:
+            result: T = undone_.result
+            return result
+
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query outside any transaction."""
         async with self._readers:
@@ -179,6 +191,14 @@ class Executor:
         for topic in flown.topics:
             self._notify(topic)
         return flown.again
+
+
+class _Undone(Exception):  # noqa: N818 - not an error but the way back
+    """Takes a unit's result out of its savepoint."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
 
 
 class _BrokenBatchError(Exception):

@@ -1,20 +1,21 @@
-"""Pages of a table: conditions, keyset or offset, and totals that are kept, not counted."""
+"""Pages of a table in any order, and totals that are kept, not counted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select
 
 from services.api.db.tables import totals
 from services.api.domain.page import Page
+from services.api.domain.queries import key_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import Connection, Row, Select
 
-    from services.api.domain.queries import Slice
+    from services.api.domain.queries import Order, Position, Slice
 
 T = TypeVar("T")
 
@@ -41,23 +42,50 @@ def fetch_page(
     to_item: Callable[[Row[Any]], T],
     total: Callable[[], int],
 ) -> Page[T]:
-    """One page, ids ascending; the total of all pages comes from ``total``."""
-    where = [*conditions, *([table.c.id > slice_.after] if slice_.after else [])]
+    """One page; the total of all pages comes from ``total``.
+
+    A page before a position is read backwards from there and turned around.
+    """
+    keys = key_fields(slice_.order)
+    backwards = slice_.before is not None and slice_.after is None
+    travel = tuple((name, down != backwards) for name, down in keys)
+    where = [*conditions]
+    if slice_.after is not None:
+        where.append(_beyond(table, keys, slice_.after))
+    if slice_.before is not None:
+        where.append(_beyond(table, tuple((name, not down) for name, down in keys), slice_.before))
     rows = connection.execute(
         select(table)
         .where(*where)
-        .order_by(table.c.id)
+        .order_by(*(_directed(table, name, down) for name, down in travel))
         .offset(slice_.skip or None)
-        .limit(slice_.limit)
-    )
-    return Page(tuple(to_item(row) for row in rows), total())
+        .limit(slice_.limit + 1)
+    ).all()
+    items = [to_item(row) for row in rows[: slice_.limit]]
+    if backwards:
+        items.reverse()
+    return Page(tuple(items), total(), len(rows) > slice_.limit)
+
+
+def _directed(table: Table, name: str, down: bool) -> ColumnElement[Any]:  # noqa: FBT001 - a pair
+    column: ColumnElement[Any] = table.c[name]
+    return column.desc() if down else column.asc()
+
+
+def _beyond(table: Table, keys: Order, position: Position) -> ColumnElement[bool]:
+    """The rows that come after a position: later in one field, equal in those before it."""
+    cases = []
+    for depth, (name, down) in enumerate(keys):
+        equal = [table.c[n] == position[i] for i, (n, _) in enumerate(keys[:depth])]
+        column = table.c[name]
+        cases.append(and_(*equal, column < position[depth] if down else column > position[depth]))
+    return or_(*cases)
 
 
 def count(connection: Connection, table: Table, conditions: Sequence[ColumnElement[bool]]) -> int:
     """Count the rows of a narrow selection, by its index."""
-    return connection.execute(
-        select(func.count()).select_from(table).where(*conditions)
-    ).scalar_one()
+    counted = select(func.count()).select_from(table).where(*conditions)
+    return connection.execute(counted).scalar_one()
 
 
 def kept_total(

@@ -53,7 +53,11 @@ def task_values(task: Task) -> Values:
 
 def to_task(row: Row[Any]) -> Task:
     """The task of a row."""
-    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    return task_from(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def task_from(columns: Mapping[Any, Any]) -> Task:
+    """The task of the values of its columns."""
     status = Status(columns["status"])
     return Task(
         id=columns["id"],
@@ -128,6 +132,7 @@ def track_values(track: Track) -> Values:
         "tenant": track.tenant,
         "title": track.title,
         "isrc": track.isrc,
+        "version": track.version,
         "created_at": track.created_at,
         "updated_at": track.updated_at,
     }
@@ -135,7 +140,12 @@ def track_values(track: Track) -> Values:
 
 def to_track(row: Row[Any]) -> Track:
     """The track of a row."""
-    return Track(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    return track_from(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def track_from(columns: Mapping[Any, Any]) -> Track:
+    """The track of the values of its columns."""
+    return Track(**columns)
 
 
 def _target(columns: Mapping[Any, Any]) -> Target | None:

@@ -40,9 +40,11 @@ tracks = Table(
     Column("tenant", String(63), nullable=False),
     Column("title", String(255), nullable=False),
     Column("isrc", String(12)),
+    Column("version", BigInteger, nullable=False, server_default="1"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index(None, "tenant", "id"),
+    Index(None, "tenant", "updated_at", "id"),
 )
 
 import_tasks = Table(
@@ -83,6 +85,7 @@ import_tasks = Table(
     Index(None, "tenant", "id"),
     Index(None, "tenant", "status", "id"),
     Index(None, "tenant", "target_id", "id"),
+    Index(None, "tenant", "updated_at", "id"),
     Index(
         None,
         "due_at",
@@ -195,4 +198,43 @@ tokens = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    # The key id of the token that it was rotated to.
+    Column("successor", String(16)),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    # What was deleted, so that those who watch a tenant's tasks can be told.
+    Column("task_id", Uuid, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("deleted_at", UtcDateTime, nullable=False),
+    Index(None, "tenant", "deleted_at", "task_id"),
+    Index(None, "deleted_at"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("answer", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "created_at"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("principal", String(255), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("resource", String(255), nullable=False),
+    Column("address", String(255), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "tenant", "id"),
 )

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from services.api import signals
 from services.api.db import lists
 from services.api.db.rows import task_values, to_task
-from services.api.db.tables import import_tasks, outbox
+from services.api.db.tables import import_tasks, outbox, tombstones
 from services.api.domain.lifecycle import FAILED
 
 if TYPE_CHECKING:
@@ -77,14 +77,21 @@ class TaskRows:
         """Remove a task's row."""
         transaction.connection.execute(delete(import_tasks).where(import_tasks.c.id == task.id))
         transaction.count(task.tenant, COLLECTION, task.status, -1)
+        transaction.connection.execute(
+            tombstones.insert().values(
+                task_id=task.id, tenant=task.tenant, version=task.version, deleted_at=now
+            )
+        )
         self._write_event(transaction, task, DELETED, now)
         transaction.notify(signals.task_topic(task.id))
+        transaction.notify(signals.tenant_topic(task.tenant))
         if task.claim is not None:
             transaction.notify(signals.cancel_topic(task.id, task.generation))
 
     def _tell(self, transaction: Transaction, task: Task) -> None:
         self._write_event(transaction, task, task.status, task.updated_at)
         transaction.notify(signals.task_topic(task.id))
+        transaction.notify(signals.tenant_topic(task.tenant))
         if task.due_at is not None:
             transaction.notify(signals.DISPATCH)
 
@@ -125,10 +132,11 @@ def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Ta
         *lists.one_of(import_tasks.c.id, query.ids),
         *lists.one_of(import_tasks.c.status, query.statuses),
         *lists.one_of(import_tasks.c.target_id, query.target_ids),
+        *lists.one_of(import_tasks.c.master_type, query.master_types),
     ]
 
     def total() -> int:
-        if query.ids is None and query.target_ids is None:
+        if (query.ids, query.target_ids, query.master_types) == (None, None, None):
             return lists.kept_total(connection, tenant, COLLECTION, query.statuses)
         return lists.count(connection, import_tasks, conditions)
 

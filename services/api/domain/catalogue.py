@@ -1,4 +1,4 @@
-"""What the catalogue holds beside tasks: tracks, and the records that were accepted for them."""
+"""What there is beside tasks: tracks, the records that were accepted for them, who did what."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """What a master belongs to; ``isrc`` is that of its stereo recording."""
+    """What a master belongs to; ``isrc`` is that of its stereo recording.
+
+    ``version`` grows with every change.
+    """
 
     id: UUID
     tenant: str
     title: str
     isrc: str | None
+    version: int
     created_at: datetime
     updated_at: datetime
 
@@ -40,3 +44,16 @@ class Record:
     problems: tuple[Finding, ...]
     created_at: datetime
     superseded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """Something that somebody did; ``principal`` is a token's key id or a subject."""
+
+    id: UUID
+    tenant: str
+    principal: str
+    action: str
+    resource: str
+    address: str
+    created_at: datetime

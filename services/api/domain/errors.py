@@ -7,6 +7,10 @@ Refusal
 ├── RelatedNotFound     a resource that the request names does not exist
 ├── StateConflict       the task's status does not allow this
 ├── InUse               something still depends on it
+├── EtagMismatch        somebody else changed it meanwhile
+├── KeyReused           the idempotency key stands for another request
+├── OperationRefused    one of several operations was refused, and so all
+├── RateLimited         too many requests
 ├── Unauthenticated     no token that is good
 ├── ScopeMissing        the token may not do this
 └── Unavailable         cannot be answered now, try again
@@ -15,7 +19,10 @@ Refusal
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours
@@ -102,6 +109,40 @@ class InUse(Refusal):
     """The resource is still in use."""
 
     reason = "IN_USE"
+
+
+class EtagMismatch(Refusal):
+    """The resource has changed since it was read. Read it again."""
+
+    reason = "ETAG_MISMATCH"
+
+
+class KeyReused(Refusal):
+    """The idempotency key was used for another request."""
+
+    reason = "REQUEST_ID_REUSED"
+
+
+class OperationRefused(Refusal):
+    """One of several operations was refused, and so all of them."""
+
+    def __init__(self, index: int, refusal: Refusal) -> None:
+        """Take which one, from 0, and why."""
+        super().__init__(refusal.detail)
+        self.index = index
+        self.refusal = refusal
+        self.reason = refusal.reason  # type: ignore[misc] # that of the operation
+
+
+class RateLimited(Refusal):
+    """Too many requests. Try again later."""
+
+    reason = "RATE_LIMITED"
+
+    def __init__(self, retry_after: timedelta) -> None:
+        """Take when the next request will be answered."""
+        super().__init__()
+        self.retry_after = retry_after
 
 
 class Unauthenticated(Refusal):

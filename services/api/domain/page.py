@@ -10,7 +10,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items of a list and how many the whole list has, exactly."""
+    """Some items of a list and how many the whole list has, exactly.
+
+    ``more`` says whether further items follow, or precede when the page was asked for backwards.
+    """
 
     items: tuple[T, ...]
     total: int
+    more: bool = False

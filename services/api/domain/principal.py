@@ -17,11 +17,15 @@ TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """The holder of a token: whose data they see and what they may do to it."""
+    """The holder of a token: whose data they see and what they may do to it.
+
+    ``address`` is the network address that the request came from, for the audit log.
+    """
 
     tenant: str
     token_id: str
     scopes: frozenset[str]
+    address: str = ""
 
     def require(self, scope: str) -> None:
         """Raise ScopeMissing unless the token has the scope; admin has them all."""

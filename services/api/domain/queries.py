@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from services.api.domain.lifecycle import Status
 
+Order = tuple[tuple[str, bool], ...]
+"""Names of fields, each with whether it descends; by ``created_at`` when empty."""
+
+Position = tuple[Any, ...]
+"""Where an item stands in an order: its values of the order's fields, and its id."""
+
+CREATED_AT = "created_at"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """So many, after an id, after skipping some; ids ascend with time."""
+    """So many in an order, after or before a position, after skipping some."""
 
     skip: int = 0
     limit: int = 20
-    after: UUID | None = None
+    order: Order = ()
+    after: Position | None = None
+    before: Position | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskQuery(Slice):
-    """Which import tasks."""
+    """Which import tasks; ordered by created_at, updated_at, status."""
 
     ids: frozenset[UUID] | None = None
     statuses: frozenset[Status] | None = None
     target_ids: frozenset[UUID] | None = None
+    master_types: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordQuery(Slice):
-    """Which valid records."""
+    """Which valid records; ordered by created_at."""
 
     ids: frozenset[UUID] | None = None
     target_ids: frozenset[UUID] | None = None
@@ -40,6 +51,19 @@ class RecordQuery(Slice):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackQuery(Slice):
-    """Which tracks."""
+    """Which tracks; ordered by created_at, updated_at."""
 
     ids: frozenset[UUID] | None = None
+
+
+def key_fields(order: Order) -> Order:
+    """The fields that decide an order without ties: ids ascend with time, so they stand for it."""
+    named = tuple((name, down) for name, down in order if name != CREATED_AT)
+    falls = [down for name, down in order if name == CREATED_AT]
+    cut = next((i for i, (name, _) in enumerate(order) if name == CREATED_AT), len(order))
+    return (*named[:cut], ("id", falls[0] if falls else False))
+
+
+def position(item: object, order: Order) -> Position:
+    """Where an item stands in an order."""
+    return tuple(getattr(item, name) for name, _ in key_fields(order))

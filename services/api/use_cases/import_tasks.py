@@ -1,41 +1,55 @@
-"""Import tasks: create, read, change, delete, retry, watch."""
+"""Import tasks: create, read, change, delete, retry.
+
+Each change is a unit of its own (``creating``, ``updating``, …), so that several of them can share
+a transaction.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from uuid_utils.compat import uuid7
 
-from services.api import signals
-from services.api.db import record_rows, task_rows, track_rows
+from services.api.db import audit_rows, record_rows, task_rows, track_rows
 from services.api.domain import changes
 from services.api.domain.changes import UNSET, NewTask, TaskChange, Unset
-from services.api.domain.errors import InvalidFields, NotFound, RelatedNotFound, Violation
-from services.api.domain.lifecycle import FINAL, Status
+from services.api.domain.errors import (
+    EtagMismatch,
+    InvalidFields,
+    NotFound,
+    RelatedNotFound,
+    Violation,
+)
+from services.api.domain.lifecycle import Status
 from services.api.domain.queries import TaskQuery
 from services.api.domain.task import DOLBY_ATMOS, Target, Task
 from services.api.use_cases import masters
 from services.api.use_cases.fields import Reader
+from services.api.use_cases.once import run_once
+from services.api.use_cases.operations import in_order
+from services.api.use_cases.options import AT_ONCE, Options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import Callable, Collection, Sequence
+    from datetime import datetime
     from uuid import UUID
-
-    from sqlalchemy import Connection
 
     from services.api.db.executor import Executor, Transaction
     from services.api.db.task_rows import TaskRows
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal
-    from services.api.signals import Signals
     from services.api.use_cases.fields import Text
+    from services.api.use_cases.operations import Operation
     from shared.origin import OriginPolicy
+
+    Unit = Callable[[Transaction], Task]
 
 __all__ = ["ImportTasks", "TaskFields", "TaskQuery"]
 
-WATCH_POLL_SECONDS = 1.0
-_ISRC_TAKEN = Violation("isrc", "taken", "Another valid record holds this ISRC.")
+MAX_BATCH = 500
+_WRITE = "tasks:write"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +68,6 @@ class ImportTasks:
 
     executor: Executor
     rows: TaskRows
-    signals: Signals
     policy: OriginPolicy
 
     async def create(
@@ -64,30 +77,35 @@ class ImportTasks:
         *,
         master_type: str = DOLBY_ATMOS,
         required: Collection[str] = (),
+        options: Options = AT_ONCE,
     ) -> Task:
         """Make a task; it is durable when this answers.
 
         Raises InvalidFields with every violation, also for an ISRC that another valid record
-        holds, and RelatedNotFound for a target that does not exist.
+        holds, RelatedNotFound for a target that does not exist, and KeyReused.
         """
-        who.require("tasks:write")
-        values = await self._read(who, fields, required)
-        new = NewTask(
-            master_type=master_type,
-            source_uri=_set(values.source_uri),
-            isrc=_set(values.isrc),
-            declared_md5=_set(values.declared_md5),
-            target=None if isinstance(values.target, Unset) else values.target,
-        )
+        unit = self.creating(who, fields, master_type=master_type, required=required)
+        return await self._once(who, options, ("create", master_type, fields), unit)
 
-        def unit(transaction: Transaction) -> Task:
-            self._check_target(transaction, who.tenant, new.target)
-            _check_isrc(transaction.connection, who.tenant, new.isrc, None)
-            task = changes.create(new, uuid7(), who.tenant, transaction.now())
-            self.rows.insert(transaction, task)
-            return task
-
-        return await self.executor.write(unit)
+    async def batch_create(
+        self,
+        who: Principal,
+        batch: Sequence[TaskFields],
+        *,
+        master_type: str = DOLBY_ATMOS,
+        required: Collection[str] = (),
+        options: Options = AT_ONCE,
+    ) -> tuple[Task, ...]:
+        """Make several tasks, all or none. Raises OperationRefused, and as ``create``."""
+        if not 1 <= len(batch) <= MAX_BATCH:
+            raise InvalidFields(
+                Violation("requests", "invalid", f"A batch has 1 to {MAX_BATCH} requests.")
+            )
+        creating = partial(self.creating, who, master_type=master_type, required=required)
+        units = [creating(fields) for fields in batch]
+        all_of_them = in_order([_whatever_came_before(unit) for unit in units])
+        asked = ("importTasks.batchCreate", master_type, tuple(batch))
+        return await run_once(self.executor, who, options, asked, all_of_them)
 
     async def get(self, who: Principal, id_: UUID) -> Task:
         """One task, as it was last committed. Raises NotFound."""
@@ -98,92 +116,146 @@ class ImportTasks:
         return task
 
     async def list(self, who: Principal, query: TaskQuery) -> Page[Task]:
-        """A page of the tenant's tasks, oldest first."""
+        """A page of the tenant's tasks, oldest first unless ordered otherwise."""
         who.require("tasks:read")
         return await self.executor.read(lambda c: task_rows.fetch_page(c, who.tenant, query))
 
     async def update(
-        self, who: Principal, id_: UUID, fields: TaskFields, *, required: Collection[str] = ()
+        self,
+        who: Principal,
+        id_: UUID,
+        fields: TaskFields,
+        *,
+        required: Collection[str] = (),
+        version: int | None = None,
+        options: Options = AT_ONCE,
     ) -> Task:
         """Change a task; only a value that is new counts.
 
         A new source or checksum starts a new generation. A new ISRC or target of a completed task
-        replaces its record at once. Raises as ``create``, and NotFound.
+        replaces its record at once. Raises as ``create``, NotFound, and EtagMismatch when the task
+        has another version than the one that is expected.
         """
-        who.require("tasks:write")
-        wanted = await self._read(who, fields, required, id_)
+        unit = self.updating(who, id_, fields, required=required, version=version)
+        return await self._once(who, options, ("update", id_, fields, version), unit)
+
+    async def delete(self, who: Principal, id_: UUID, *, version: int | None = None) -> None:
+        """Remove a task with its records; its ISRC is free again. Raises as ``retry``."""
+        await self.executor.write(self.deleting(who, id_, version=version))
+
+    async def retry(
+        self,
+        who: Principal,
+        id_: UUID,
+        *,
+        version: int | None = None,
+        options: Options = AT_ONCE,
+    ) -> Task:
+        """Start a failed task again. Raises NotFound, EtagMismatch, StateConflict."""
+        unit = self._retrying(who, id_, version)
+        return await self._once(who, options, ("retry", id_, version), unit)
+
+    def creating(
+        self, who: Principal, fields: TaskFields, *, master_type: str, required: Collection[str]
+    ) -> Unit:
+        """The unit of ``create``."""
+        who.require(_WRITE)
 
         def unit(transaction: Transaction) -> Task:
-            before = self._lock(transaction, who, id_)
+            values = self._read(transaction, who, fields, required, None)
+            new = NewTask(
+                master_type=master_type,
+                source_uri=_set(values.source_uri),
+                isrc=_set(values.isrc),
+                declared_md5=_set(values.declared_md5),
+                target=None if isinstance(values.target, Unset) else values.target,
+            )
+            _check_target(transaction, who.tenant, new.target)
+            task = changes.create(new, uuid7(), who.tenant, transaction.now())
+            self.rows.insert(transaction, task)
+            _audit(transaction, who, "create", task.id)
+            return task
+
+        return unit
+
+    def updating(
+        self,
+        who: Principal,
+        id_: UUID,
+        fields: TaskFields,
+        *,
+        required: Collection[str],
+        version: int | None = None,
+    ) -> Unit:
+        """The unit of ``update``."""
+        who.require(_WRITE)
+
+        def unit(transaction: Transaction) -> Task:
+            before = _lock(transaction, who, id_, version)
+            wanted = self._read(transaction, who, fields, required, before)
             now = transaction.now()
             after = changes.change(before, wanted, now)
+            if after is before:
+                return before
             if after.target != before.target:
-                self._check_target(transaction, who.tenant, after.target)
-            if after.isrc != before.isrc:
-                _check_isrc(transaction.connection, who.tenant, after.isrc, before.id)
-            if after.status is Status.COMPLETED and after is not before:
-                recorded = masters.replace_record(transaction, after, now)
-                if recorded is None:
-                    raise InvalidFields(_ISRC_TAKEN)
-                after = recorded
-            self.rows.save(transaction, before, after)
-            masters.doom_left(transaction, before, after, now)
+                _check_target(transaction, who.tenant, after.target)
+            if after.status is Status.COMPLETED:
+                after = _replace_record(transaction, after, now)
+            self._save(transaction, before, after)
+            _audit(transaction, who, "update", id_)
             return after
 
-        return await self.executor.write(unit)
+        return unit
 
-    async def delete(self, who: Principal, id_: UUID) -> None:
-        """Remove a task with its records; its ISRC is free again. Raises NotFound."""
-        who.require("tasks:write")
+    def deleting(
+        self, who: Principal, id_: UUID, *, version: int | None = None
+    ) -> Callable[[Transaction], None]:
+        """The unit of ``delete``."""
+        who.require(_WRITE)
 
         def unit(transaction: Transaction) -> None:
-            task = self._lock(transaction, who, id_)
+            task = _lock(transaction, who, id_, version)
             now = transaction.now()
-            ended = replace(task, version=task.version + 1)
             keys = record_rows.delete_of_task(transaction, task.id)
-            self.rows.delete(transaction, ended, now)
+            self.rows.delete(transaction, replace(task, version=task.version + 1), now)
             masters.doom(transaction, keys | masters.keys_of(task), now)
+            _audit(transaction, who, "delete", id_)
 
-        await self.executor.write(unit)
+        return unit
 
-    async def retry(self, who: Principal, id_: UUID) -> Task:
-        """Start a failed task again. Raises NotFound and StateConflict."""
-        who.require("tasks:write")
+    def _retrying(self, who: Principal, id_: UUID, version: int | None) -> Unit:
+        who.require(_WRITE)
 
         def unit(transaction: Transaction) -> Task:
-            before = self._lock(transaction, who, id_)
-            now = transaction.now()
-            after = changes.retry(before, now)
-            self.rows.save(transaction, before, after)
-            masters.doom_left(transaction, before, after, now)
+            before = _lock(transaction, who, id_, version)
+            after = changes.retry(before, transaction.now())
+            self._save(transaction, before, after)
+            _audit(transaction, who, "retry", id_)
             return after
 
-        return await self.executor.write(unit)
+        return unit
 
-    async def watch(self, who: Principal, id_: UUID) -> AsyncIterator[Task]:
-        """The task now and at each change, until it is final; states may be skipped.
+    async def _once(
+        self, who: Principal, options: Options, request: tuple[object, ...], unit: Unit
+    ) -> Task:
+        (task,) = await run_once(
+            self.executor, who, options, ("importTasks", *request), lambda t: (unit(t),)
+        )
+        return task
 
-        Raises NotFound, also when it is deleted meanwhile.
-        """
-        with self.signals.subscribe(signals.task_topic(id_)) as changed:
-            seen: Task | None = None
-            while True:
-                task = await self.get(who, id_)
-                if task != seen:
-                    yield task
-                    seen = task
-                if task.status in FINAL:
-                    return
-                await changed.wait(WATCH_POLL_SECONDS)
+    def _save(self, transaction: Transaction, before: Task, after: Task) -> None:
+        self.rows.save(transaction, before, after)
+        masters.doom_left(transaction, before, after, after.updated_at)
 
-    async def _read(
+    def _read(
         self,
+        transaction: Transaction,
         who: Principal,
         fields: TaskFields,
         required: Collection[str],
-        task_id: UUID | None = None,
+        before: Task | None,
     ) -> TaskChange:
-        reader = Reader(required, creating=task_id is None)
+        reader = Reader(required, creating=before is None)
         change = TaskChange(
             source_uri=reader.source_uri("source_uri", fields.source_uri, self.policy),
             isrc=reader.isrc("isrc", fields.isrc),
@@ -191,38 +263,50 @@ class ImportTasks:
             target=fields.target,
         )
         reader.is_missing("target", fields.target)
-        if reader.violations and await self._is_taken(who, _set(change.isrc), task_id):
-            # It would be refused for this too; one answer tells all.
-            reader.refuse("isrc", "taken", _ISRC_TAKEN.detail)
+        isrc, id_ = _set(change.isrc), before.id if before else None
+        if (
+            isrc
+            and isrc != (before and before.isrc)
+            and record_rows.isrc_is_taken(transaction.connection, who.tenant, isrc, id_)
+        ):
+            reader.refuse(*_ISRC_TAKEN)
         reader.finish()
         return change
 
-    async def _is_taken(self, who: Principal, isrc: str | None, task_id: UUID | None) -> bool:
-        return isrc is not None and await self.executor.read(
-            lambda c: record_rows.isrc_is_taken(c, who.tenant, isrc, task_id)
-        )
 
-    @staticmethod
-    def _lock(transaction: Transaction, who: Principal, id_: UUID) -> Task:
-        task = task_rows.lock(transaction, id_, who.tenant)
-        if task is None:
-            raise NotFound("importTasks", id_)
-        return task
-
-    @staticmethod
-    def _check_target(transaction: Transaction, tenant: str, target: Target | None) -> None:
-        if target is None:
-            return
-        known = target.type == track_rows.COLLECTION
-        if not known or not track_rows.pin(transaction, tenant, target.id):
-            raise RelatedNotFound("target", target.type, target.id)
+_ISRC_TAKEN = ("isrc", "taken", "Another valid record holds this ISRC.")
 
 
-def _check_isrc(
-    connection: Connection, tenant: str, isrc: str | None, except_task: UUID | None
-) -> None:
-    if isrc and record_rows.isrc_is_taken(connection, tenant, isrc, except_task):
-        raise InvalidFields(_ISRC_TAKEN)
+def _whatever_came_before(unit: Unit) -> Operation:
+    return lambda _: unit
+
+
+def _lock(transaction: Transaction, who: Principal, id_: UUID, version: int | None) -> Task:
+    task = task_rows.lock(transaction, id_, who.tenant)
+    if task is None:
+        raise NotFound("importTasks", id_)
+    if version is not None and version != task.version:
+        raise EtagMismatch
+    return task
+
+
+def _check_target(transaction: Transaction, tenant: str, target: Target | None) -> None:
+    if target is None:
+        return
+    known = target.type == track_rows.COLLECTION
+    if not known or not track_rows.pin(transaction, tenant, target.id):
+        raise RelatedNotFound("target", target.type, target.id)
+
+
+def _replace_record(transaction: Transaction, task: Task, now: datetime) -> Task:
+    recorded = masters.replace_record(transaction, task, now)
+    if recorded is None:  # somebody else took the ISRC since it was checked
+        raise InvalidFields(Violation(*_ISRC_TAKEN))
+    return recorded
+
+
+def _audit(transaction: Transaction, who: Principal, action: str, id_: UUID) -> None:
+    audit_rows.write(transaction, who, f"importTasks.{action}", f"importTasks/{id_}")
 
 
 def _set(value: Text) -> str | None:

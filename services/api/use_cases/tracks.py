@@ -1,4 +1,4 @@
-"""Tracks: create, read, change, delete."""
+"""Tracks: create, read, change, delete; each change a unit of its own."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ from typing import TYPE_CHECKING
 
 from uuid_utils.compat import uuid7
 
-from services.api.db import record_rows, task_rows, track_rows
+from services.api.db import audit_rows, record_rows, task_rows, track_rows
 from services.api.domain.catalogue import Track
 from services.api.domain.changes import UNSET, Unset
-from services.api.domain.errors import InUse, NotFound
+from services.api.domain.errors import EtagMismatch, InUse, NotFound
 from services.api.domain.queries import TrackQuery
 from services.api.use_cases.fields import Reader, Text
+from services.api.use_cases.once import run_once
+from services.api.use_cases.options import AT_ONCE, Options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from services.api.db.executor import Executor, Transaction
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal
 
+    Unit = Callable[[Transaction], Track]
+
 __all__ = ["TrackFields", "TrackQuery", "Tracks"]
 
 MAX_TITLE = 255
+_WRITE = "tracks:write"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,25 +46,11 @@ class Tracks:
 
     executor: Executor
 
-    async def create(self, who: Principal, fields: TrackFields) -> Track:
-        """Make a track. Raises InvalidFields."""
-        who.require("tracks:write")
-        title, isrc = _read(fields, creating=True)
-
-        def unit(transaction: Transaction) -> Track:
-            now = transaction.now()
-            track = Track(
-                id=uuid7(),
-                tenant=who.tenant,
-                title=_pick(title, None) or "",
-                isrc=_pick(isrc, None),
-                created_at=now,
-                updated_at=now,
-            )
-            track_rows.insert(transaction, track)
-            return track
-
-        return await self.executor.write(unit)
+    async def create(
+        self, who: Principal, fields: TrackFields, *, options: Options = AT_ONCE
+    ) -> Track:
+        """Make a track. Raises InvalidFields, KeyReused."""
+        return await self._once(who, options, ("create", fields), self.creating(who, fields))
 
     async def get(self, who: Principal, id_: UUID) -> Track:
         """One track. Raises NotFound."""
@@ -69,17 +61,61 @@ class Tracks:
         return track
 
     async def list(self, who: Principal, query: TrackQuery) -> Page[Track]:
-        """A page of the tenant's tracks, oldest first."""
+        """A page of the tenant's tracks, oldest first unless ordered otherwise."""
         who.require("tracks:read")
         return await self.executor.read(lambda c: track_rows.fetch_page(c, who.tenant, query))
 
-    async def update(self, who: Principal, id_: UUID, fields: TrackFields) -> Track:
-        """Change a track. Raises InvalidFields and NotFound."""
-        who.require("tracks:write")
-        title, isrc = _read(fields, creating=False)
+    async def update(
+        self,
+        who: Principal,
+        id_: UUID,
+        fields: TrackFields,
+        *,
+        version: int | None = None,
+        options: Options = AT_ONCE,
+    ) -> Track:
+        """Change a track. Raises InvalidFields, NotFound, EtagMismatch."""
+        unit = self.updating(who, id_, fields, version=version)
+        return await self._once(who, options, ("update", id_, fields, version), unit)
+
+    async def delete(self, who: Principal, id_: UUID, *, version: int | None = None) -> None:
+        """Remove a track.
+
+        Raises NotFound, EtagMismatch, and InUse while a task or a valid record needs it.
+        """
+        await self.executor.write(self.deleting(who, id_, version=version))
+
+    def creating(self, who: Principal, fields: TrackFields) -> Unit:
+        """The unit of ``create``."""
+        who.require(_WRITE)
 
         def unit(transaction: Transaction) -> Track:
-            before = self._lock(transaction, who, id_)
+            title, isrc = _read(fields, creating=True)
+            now = transaction.now()
+            track = Track(
+                id=uuid7(),
+                tenant=who.tenant,
+                title=_pick(title, None) or "",
+                isrc=_pick(isrc, None),
+                version=1,
+                created_at=now,
+                updated_at=now,
+            )
+            track_rows.insert(transaction, track)
+            _audit(transaction, who, "create", track.id)
+            return track
+
+        return unit
+
+    def updating(
+        self, who: Principal, id_: UUID, fields: TrackFields, *, version: int | None = None
+    ) -> Unit:
+        """The unit of ``update``."""
+        who.require(_WRITE)
+
+        def unit(transaction: Transaction) -> Track:
+            before = _lock(transaction, who, id_, version)
+            title, isrc = _read(fields, creating=False)
             changed = replace(
                 before,
                 title=_pick(title, before.title) or before.title,
@@ -87,33 +123,47 @@ class Tracks:
             )
             if changed == before:
                 return before
-            after = replace(changed, updated_at=transaction.now())
+            after = replace(changed, version=before.version + 1, updated_at=transaction.now())
             track_rows.save(transaction, after)
+            _audit(transaction, who, "update", id_)
             return after
 
-        return await self.executor.write(unit)
+        return unit
 
-    async def delete(self, who: Principal, id_: UUID) -> None:
-        """Remove a track. Raises NotFound, and InUse while a task or valid record needs it."""
-        who.require("tracks:write")
+    def deleting(
+        self, who: Principal, id_: UUID, *, version: int | None = None
+    ) -> Callable[[Transaction], None]:
+        """The unit of ``delete``."""
+        who.require(_WRITE)
 
         def unit(transaction: Transaction) -> None:
-            track = self._lock(transaction, who, id_)
+            track = _lock(transaction, who, id_, version)
             connection = transaction.connection
             if task_rows.any_for_target(connection, who.tenant, id_) or record_rows.any_for_target(
                 connection, who.tenant, id_
             ):
                 raise InUse("An import task or a record is linked to this track.")
             track_rows.remove(transaction, track)
+            _audit(transaction, who, "delete", id_)
 
-        await self.executor.write(unit)
+        return unit
 
-    @staticmethod
-    def _lock(transaction: Transaction, who: Principal, id_: UUID) -> Track:
-        track = track_rows.lock(transaction, who.tenant, id_)
-        if track is None:
-            raise NotFound("tracks", id_)
+    async def _once(
+        self, who: Principal, options: Options, request: tuple[object, ...], unit: Unit
+    ) -> Track:
+        (track,) = await run_once(
+            self.executor, who, options, ("tracks", *request), lambda t: (unit(t),)
+        )
         return track
+
+
+def _lock(transaction: Transaction, who: Principal, id_: UUID, version: int | None) -> Track:
+    track = track_rows.lock(transaction, who.tenant, id_)
+    if track is None:
+        raise NotFound("tracks", id_)
+    if version is not None and version != track.version:
+        raise EtagMismatch
+    return track
 
 
 def _read(fields: TrackFields, *, creating: bool) -> tuple[Text, Text]:
@@ -121,6 +171,10 @@ def _read(fields: TrackFields, *, creating: bool) -> tuple[Text, Text]:
     values = (reader.title("title", fields.title, MAX_TITLE), reader.isrc("isrc", fields.isrc))
     reader.finish()
     return values
+
+
+def _audit(transaction: Transaction, who: Principal, action: str, id_: UUID) -> None:
+    audit_rows.write(transaction, who, f"tracks.{action}", f"tracks/{id_}")
 
 
 def _pick(value: Text, otherwise: str | None) -> str | None:

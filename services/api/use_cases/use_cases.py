@@ -11,15 +11,19 @@ from sqlalchemy import select
 from services.api.db.executor import Executor
 from services.api.db.task_rows import EventEncoder, TaskRows
 from services.api.domain.errors import Unavailable
+from services.api.use_cases.audit import Audit
 from services.api.use_cases.blobs import Blobs
 from services.api.use_cases.dead_letters import DeadLetters
 from services.api.use_cases.dispatch import Dispatch
 from services.api.use_cases.import_tasks import ImportTasks
+from services.api.use_cases.operations import Operations
 from services.api.use_cases.outbox import Outbox
 from services.api.use_cases.records import Records
+from services.api.use_cases.retention import Retention
 from services.api.use_cases.runs import Runs
-from services.api.use_cases.tokens import Tokens
+from services.api.use_cases.tokens import Tokens, Verify
 from services.api.use_cases.tracks import Tracks
+from services.api.use_cases.watching import Watching
 
 if TYPE_CHECKING:
     from services.api.db.engine import Engines
@@ -34,13 +38,17 @@ class UseCases:
 
     tokens: Tokens
     import_tasks: ImportTasks
+    watching: Watching
     tracks: Tracks
     records: Records
+    operations: Operations
+    audit: Audit
     runs: Runs
     dispatch: Dispatch
     outbox: Outbox
     dead_letters: DeadLetters
     blobs: Blobs
+    retention: Retention
     executor: Executor
 
     @classmethod
@@ -52,21 +60,27 @@ class UseCases:
         policy: OriginPolicy,
         limits: Limits,
         dispatch_base: timedelta = timedelta(seconds=2),
+        verify: Verify | None = None,
     ) -> UseCases:
-        """Wire the use cases to one database."""
+        """Wire the use cases to one database; ``verify`` knows an identity provider's tokens."""
         executor = Executor(engines, signals.notify)
         rows = TaskRows(encode)
         runs = Runs.start(executor, rows, limits)
+        import_tasks = ImportTasks(executor, rows, policy)
         return cls(
-            tokens=Tokens(executor),
-            import_tasks=ImportTasks(executor, rows, signals, policy),
+            tokens=Tokens(executor, verify),
+            import_tasks=import_tasks,
+            watching=Watching(executor, import_tasks, signals),
             tracks=Tracks(executor),
             records=Records(executor),
+            operations=Operations(executor),
+            audit=Audit(executor),
             runs=runs,
             dispatch=Dispatch(executor, runs.rules.trust_silence_from, dispatch_base),
             outbox=Outbox(executor),
             dead_letters=DeadLetters(executor),
             blobs=Blobs(executor),
+            retention=Retention(executor),
             executor=executor,
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.api.db.engine import open_engines
@@ -99,14 +99,27 @@ async def test_callers_that_go_away_wedge_nothing_and_split_nothing(any_core: Co
     assert rows == kept >= 1
 
 
-async def test_two_writers_lose_no_update(any_core: Core) -> None:
-    executor = any_core.use_cases.executor
+async def test_writers_that_read_first_lose_no_update(database_url: str) -> None:
+    """Two executors are two processes to the database: an operator's command beside the API."""
 
     def read_then_write(transaction: Transaction) -> None:
-        transaction.count("t", "letters", "", 1)
+        where = dead_letters.c.id == UUID(int=1)
+        locked = select(dead_letters.c.reason).where(where).with_for_update()
+        n = int(transaction.connection.execute(locked).scalar_one())
+        transaction.connection.execute(update(dead_letters).where(where).values(reason=str(n + 1)))
 
-    await asyncio.gather(*(executor.write(read_then_write) for _ in range(300)))
-    assert (await _count(executor))[1] == 300
+    both = [Executor(open_engines(database_url), Signals().notify) for _ in range(2)]
+    await both[0].write(_letter(1))
+
+    async def writes(executor: Executor) -> None:
+        for _ in range(50):
+            await executor.write(read_then_write)
+
+    await asyncio.gather(*(writes(executor) for executor in both))
+    reason = await both[0].read(lambda c: c.execute(select(dead_letters.c.reason)).scalar_one())
+    for executor in both:
+        await executor.close()
+    assert reason == "101"
 
 
 async def test_signals_follow_the_commit_and_only_a_commit(any_core: Core) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from uuid_utils.compat import uuid7
 
-from services.api.db.tables import doomed_blobs, outbox, totals
+from services.api.db.tables import doomed_blobs, import_tasks, outbox, totals
 from services.api.domain.errors import (
     InUse,
     InvalidFields,
@@ -37,6 +38,7 @@ from services.api.use_cases.import_tasks import TaskFields
 from tests.support.core import FORMAT, MD5, a_principal
 
 if TYPE_CHECKING:
+    from services.api.db.executor import Transaction
     from tests.support.core import Core
 
 WHO = a_principal()
@@ -73,11 +75,13 @@ async def test_every_change_leaves_its_event_and_the_totals_are_right(any_core: 
     kept = await any_core.use_cases.executor.read(
         lambda c: {(r.collection, r.status): r.n for r in c.execute(select(totals)) if r.n}
     )
+    assert kept.pop(("audit_log", "")) == 2
     assert kept == {("import_tasks", "completed"): 1, ("records", "valid"): 1, ("tracks", ""): 1}
     await any_core.use_cases.import_tasks.delete(WHO, done.id)
     kept = await any_core.use_cases.executor.read(
         lambda c: {(r.collection, r.status): r.n for r in c.execute(select(totals)) if r.n}
     )
+    assert kept.pop(("audit_log", "")) == 3
     assert kept == {("tracks", ""): 1}
 
 
@@ -366,13 +370,33 @@ async def test_due_rows_are_moved_on_once_published_but_not_over_a_claim(any_cor
     assert run.id == (before.claim and before.claim.run_id)
 
 
+async def test_a_late_sign_of_life_outruns_the_dispatcher(any_core: Core) -> None:
+    dispatch, runs = any_core.use_cases.dispatch, any_core.use_cases.runs
+    task = await any_core.task()
+    run = await any_core.claim(task.id, Stage.DOWNLOAD)
+
+    def end_lease(transaction: Transaction) -> None:
+        past = transaction.now() - timedelta(seconds=1)
+        values = {"lease_until": past, "due_at": past}
+        transaction.connection.execute(update(import_tasks).values(**values))
+
+    await any_core.use_cases.executor.write(end_lease)
+    trusting = replace(dispatch, trust_silence_from=datetime.now(UTC))
+    due = await trusting.due(10)
+    assert [d.task_id for d in due] == [task.id]
+    assert await runs.progress(task.id, run, 1, None)
+    renewed = await any_core.use_cases.import_tasks.get(WHO, task.id)
+    await trusting.published(due)
+    assert await any_core.use_cases.import_tasks.get(WHO, task.id) == renewed
+
+
 async def test_lists_filter_page_and_count_exactly(any_core: Core) -> None:
     tasks = any_core.use_cases.import_tasks
     made = [await any_core.task(f"USRC1{n:07d}") for n in range(7)]
     await any_core.complete(made[3])
     page = await tasks.list(WHO, TaskQuery(skip=2, limit=3))
     assert ([task.id for task in page.items], page.total) == ([t.id for t in made[2:5]], 7)
-    page = await tasks.list(WHO, TaskQuery(after=made[4].id))
+    page = await tasks.list(WHO, TaskQuery(after=(made[4].id,)))
     assert [task.id for task in page.items] == [t.id for t in made[5:]]
     page = await tasks.list(WHO, TaskQuery(statuses=frozenset({Status.COMPLETED})))
     assert ([task.id for task in page.items], page.total) == ([made[3].id], 1)
@@ -393,7 +417,7 @@ async def test_watch_shows_each_state_it_sees_and_ends_with_the_task(any_core: C
     started = asyncio.Event()
 
     async def watch() -> None:
-        async for state in any_core.use_cases.import_tasks.watch(WHO, task.id):
+        async for state in any_core.use_cases.watching.watch(WHO, task.id):
             seen.append(state.status)
             started.set()
 
@@ -407,7 +431,7 @@ async def test_watch_shows_each_state_it_sees_and_ends_with_the_task(any_core: C
 
 async def test_watch_ends_with_not_found_when_the_task_is_deleted(any_core: Core) -> None:
     task = await any_core.task()
-    watch = any_core.use_cases.import_tasks.watch(WHO, task.id)
+    watch = any_core.use_cases.watching.watch(WHO, task.id)
     assert (await anext(watch)).id == task.id
     await any_core.use_cases.import_tasks.delete(WHO, task.id)
     with pytest.raises(NotFound):

@@ -1,0 +1,48 @@
+"""Doing a request once however often it comes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from services.api.db import idempotency_rows, snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.api.db.executor import Executor, Transaction
+    from services.api.db.snapshots import Item
+    from services.api.domain.principal import Principal
+    from services.api.use_cases.options import Options
+
+T = TypeVar("T", bound="tuple[Item, ...]")
+
+
+async def run_once(
+    executor: Executor,
+    who: Principal,
+    options: Options,
+    request: object,
+    unit: Callable[[Transaction], T],
+) -> T:
+    """Run a unit as the options say.
+
+    ``request`` is what was asked for; with the same key only its like gets the first answer again,
+    anything else raises KeyReused.
+    """
+    if options.validate_only:
+        return await executor.try_out(unit)
+    if not options.key:
+        return await executor.write(unit)
+    fingerprint = hashlib.sha256(repr(request).encode()).hexdigest()
+
+    def once(transaction: Transaction) -> T:
+        kept = idempotency_rows.claim(transaction, who.tenant, options.key, fingerprint)
+        if kept is not None:
+            return cast("T", tuple(snapshots.load(each) for each in kept))
+        items = unit(transaction)
+        answer = [snapshots.dump(item) for item in items]
+        idempotency_rows.settle(transaction, who.tenant, options.key, answer)
+        return items
+
+    return await executor.write(once)
