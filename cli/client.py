@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from uuid import uuid4
 
 import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
@@ -12,37 +13,43 @@ from grpc_status import rpc_status
 
 from cli.errors import UNAVAILABLE, CommandError
 from cli.location import Location, locate
+from stagedoor.v1.audit_service_pb2_grpc import AuditServiceStub
 from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceStub
 from stagedoor.v1.track_service_pb2_grpc import TrackServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
+SECURE: Final = "https://"
 TIMEOUT_SECONDS: Final = 30.0
 MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
-# Only calls that change nothing: a create whose answer is lost must not happen twice.
-REPEATABLE: Final = {
+RETRY_POLICY: Final = {
+    "maxAttempts": 3,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": [UNAVAILABLE],
+}
+# Calls that change nothing; as published in proto/stagedoor/v1/service_config.json.
+READS: Final = {
     "stagedoor.v1.ImportTaskService": ("ListImportTasks", "GetImportTask"),
     "stagedoor.v1.TrackService": ("ListTracks", "GetTrack"),
+    "stagedoor.v1.RecordService": ("ListRecords", "GetRecord"),
+    "stagedoor.v1.AuditService": ("ListAuditEntries",),
 }
-SERVICE_CONFIG: Final = {
-    "methodConfig": [
-        {
-            "name": [
-                {"service": service, "method": method}
-                for service, methods in REPEATABLE.items()
-                for method in methods
-            ],
-            "retryPolicy": {
-                "maxAttempts": 3,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": [UNAVAILABLE],
-            },
-        }
-    ]
+# Calls that we never send without a request_id: however often they arrive, they are done once.
+KEYED: Final = {
+    "stagedoor.v1.ImportTaskService": ("CreateImportTask", "RetryImportTask"),
 }
+
+
+def method_config(methods: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    """The part of a gRPC service config that lets methods, by service, be tried again."""
+    names = [{"service": s, "method": m} for s, named in methods.items() for m in named]
+    return {"name": names, "timeout": f"{TIMEOUT_SECONDS:.0f}s", "retryPolicy": RETRY_POLICY}
+
+
+SERVICE_CONFIG: Final = {"methodConfig": [method_config(READS), method_config(KEYED)]}
 OPTIONS: Final = (
     ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
     ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
@@ -60,6 +67,7 @@ class Client:
         """Use this channel to the location."""
         self.tasks = ImportTaskServiceStub(channel)
         self.tracks = TrackServiceStub(channel)
+        self.audit = AuditServiceStub(channel)
         self._location = location
         self._metadata = (("authorization", f"Bearer {location.token}"),)
 
@@ -99,8 +107,24 @@ class Client:
 def connect() -> Iterator[Client]:
     """A client of the server that ``locate`` finds."""
     location = locate()
-    with grpc.insecure_channel(location.server, OPTIONS) as channel:
+    with _channel(location.server) as channel:
         yield Client(channel, location)
+
+
+def request_id() -> str:
+    """A key that no other request has, so that this one is done once."""
+    return str(uuid4())
+
+
+def _channel(server: str) -> grpc.Channel:
+    """A channel to ``host:port``, or with TLS to ``https://host:port``.
+
+    gRPC itself reads GRPC_DEFAULT_SSL_ROOTS_FILE_PATH for other roots than the usual ones.
+    """
+    if not server.startswith(SECURE):
+        return grpc.insecure_channel(server, OPTIONS)
+    target = server.removeprefix(SECURE).rstrip("/")
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(), OPTIONS)
 
 
 def resource_name(collection: str, text: str) -> str:

@@ -20,17 +20,16 @@ def import_(
 ) -> None:
     """Import a master; with --watch, exit 1 if that fails."""
     from cli import watching
-    from cli.client import connect, resource_name
+    from cli.client import connect, request_id, resource_name
     from cli.output import print_json
     from stagedoor.v1.import_task_service_pb2 import CreateImportTaskRequest, ImportTask
 
     wanted = ImportTask(
         source_uri=url, isrc=isrc, target=resource_name("tracks", track), declared_md5=md5
     )
+    request = CreateImportTaskRequest(import_task=wanted, request_id=request_id())
     with connect() as client:
-        task = client.call(
-            client.tasks.CreateImportTask, CreateImportTaskRequest(import_task=wanted)
-        )
+        task = client.call(client.tasks.CreateImportTask, request)
         if not as_json:
             typer.echo(task.name)
         elif not watch:

@@ -24,17 +24,23 @@ def list_(
         list[str] | None, typer.Option(help="Only these: pending, completed, ...; repeatable.")
     ] = None,
     track: Annotated[str, typer.Option(help="Only of this track: an id or tracks/ID.")] = "",
+    order_by: Annotated[
+        str, typer.Option(help='Such as "update_time desc"; oldest first when not given.')
+    ] = "",
     page_size: PageSize = 20,
     page_token: PageToken = "",
     as_json: AsJson = False,
 ) -> None:
-    """List tasks, oldest first."""
+    """List tasks, oldest first or in another order."""
     from cli.client import connect
     from cli.output import print_json, print_table
     from stagedoor.v1.import_task_service_pb2 import ListImportTasksRequest
 
     request = ListImportTasksRequest(
-        filter=_filter(status or (), track), page_size=page_size, page_token=page_token
+        filter=_filter(status or (), track),
+        order_by=order_by,
+        page_size=page_size,
+        page_token=page_token,
     )
     with connect() as client:
         page = client.call(client.tasks.ListImportTasks, request)
@@ -70,10 +76,10 @@ def watch(*, task: TaskId, as_json: AsJson = False) -> None:
 @app.command()
 def retry(*, task: TaskId, as_json: AsJson = False) -> None:
     """Start a failed task again."""
-    from cli.client import connect, resource_name
+    from cli.client import connect, request_id, resource_name
     from stagedoor.v1.import_task_service_pb2 import RetryImportTaskRequest
 
-    request = RetryImportTaskRequest(name=resource_name(COLLECTION, task))
+    request = RetryImportTaskRequest(name=resource_name(COLLECTION, task), request_id=request_id())
     with connect() as client:
         _show(client.call(client.tasks.RetryImportTask, request), as_json=as_json)
 

@@ -8,7 +8,7 @@ import typer
 
 from cli.admin import run_admin
 
-app = typer.Typer(no_args_is_help=True, help="Create, list and revoke tokens.")
+app = typer.Typer(no_args_is_help=True, help="Create, list, rotate and revoke tokens.")
 
 
 @app.command()
@@ -28,8 +28,20 @@ def create(
 
 @app.command("list")
 def list_() -> None:
-    """List tokens without their secrets."""
+    """List tokens without their secrets, and when each was last used."""
     run_admin("token", "list")
+
+
+@app.command()
+def rotate(
+    *,
+    key_id: Annotated[str, typer.Argument(metavar="KEYID", help="As in sd_KEYID_SECRET.")],
+    overlap_hours: Annotated[
+        int, typer.Option(min=0, max=8760, help="How long the old one stays good.")
+    ] = 24,
+) -> None:
+    """Create a token that takes the place of another, and print it."""
+    run_admin("token", "rotate", key_id, "--overlap-hours", str(overlap_hours))
 
 
 @app.command()

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 from services.api.db.engine import open_engines
 from services.api.db.executor import Executor
 from services.api.db.migrations import upgrade
+from services.api.db.schema import check_tables
 from services.api.domain.errors import Refusal
 from services.api.domain.principal import ADMIN
 from services.api.settings import ApiSettings
 from services.api.signals import Signals
 from services.api.use_cases.tokens import Token, Tokens
+
+MAX_OVERLAP_HOURS = 24 * 365
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,27 +63,53 @@ async def _create_token(engines: Engines, arguments: argparse.Namespace) -> str:
     if arguments.days is not None:
         expires_at = datetime.now(UTC) + timedelta(days=arguments.days)
     scopes = arguments.scopes.split(",")
-    return await _tokens(engines).issue(arguments.tenant, arguments.name, scopes, expires_at) + "\n"
+    tokens = await _tokens(engines)
+    return await tokens.issue(arguments.tenant, arguments.name, scopes, expires_at) + "\n"
+
+
+async def _rotate_token(engines: Engines, arguments: argparse.Namespace) -> str:
+    tokens = await _tokens(engines)
+    return await tokens.rotate(arguments.key_id, arguments.overlap_hours) + "\n"
 
 
 async def _list_tokens(engines: Engines, _: argparse.Namespace) -> str:
-    return "".join(_line(token) for token in await _tokens(engines).list())
+    tokens = await _tokens(engines)
+    return "".join(_line(token) for token in await tokens.list())
 
 
 async def _revoke_token(engines: Engines, arguments: argparse.Namespace) -> str:
-    await _tokens(engines).revoke(arguments.key_id)
+    await (await _tokens(engines)).revoke(arguments.key_id)
     return ""
 
 
-def _tokens(engines: Engines) -> Tokens:
+async def _tokens(engines: Engines) -> Tokens:
+    await check_tables(engines)
     return Tokens(Executor(engines, Signals().notify))
 
 
 def _line(token: Token) -> str:
-    state = "revoked" if token.revoked_at else "active"
-    if token.expires_at is not None:
-        state += f" until {token.expires_at.isoformat()}"
-    return "\t".join([token.key_id, token.tenant, token.name, ",".join(token.scopes), state]) + "\n"
+    used = f"used {token.last_used_at:%Y-%m-%dT%H:%MZ}" if token.last_used_at else "never used"
+    fields = (token.key_id, token.tenant, token.name, ",".join(token.scopes), _state(token), used)
+    return "\t".join(fields) + "\n"
+
+
+def _state(token: Token) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at is not None and token.expires_at <= datetime.now(UTC):
+        state = "expired"
+    elif token.expires_at is not None:
+        state = f"active until {token.expires_at:%Y-%m-%dT%H:%MZ}"
+    else:
+        state = "active"
+    return f"{state}, rotated to {token.successor}" if token.successor else state
+
+
+def _overlap(text: str) -> timedelta:
+    hours = int(text)
+    if not 0 <= hours <= MAX_OVERLAP_HOURS:
+        raise argparse.ArgumentTypeError(f"0 to {MAX_OVERLAP_HOURS} hours")
+    return timedelta(hours=hours)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,7 +124,15 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--scopes", default=ADMIN, help="comma-separated")
     create.add_argument("--days", type=float, help="how long it is good; for ever if not given")
     create.set_defaults(action=_create_token)
-    tokens.add_parser("list", help="print all").set_defaults(action=_list_tokens)
+    rotate = tokens.add_parser("rotate", help="make one that takes the place of another")
+    rotate.add_argument("key_id")
+    rotate.add_argument(
+        "--overlap-hours", type=_overlap, default="24", help="how long the old one stays good"
+    )
+    rotate.set_defaults(action=_rotate_token)
+    tokens.add_parser("list", help="print all, and when each was last used").set_defaults(
+        action=_list_tokens
+    )
     revoke = tokens.add_parser("revoke", help="end one at once")
     revoke.add_argument("key_id")
     revoke.set_defaults(action=_revoke_token)

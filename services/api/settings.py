@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Self
 
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from services.api.domain.runs import Limits
+from services.api.jwt import Trust
 from shared.origin import OriginPolicy
 from shared.settings import ServiceSettings
 
@@ -25,6 +27,19 @@ class ApiSettings(ServiceSettings):
     dispatch_seconds: PositiveFloat = 1.0
     max_attempts: PositiveInt = 5
     retry_base_seconds: PositiveFloat = 10.0
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_jwks: str = ""
+    oidc_algorithms: str = "RS256,ES256"
+    oidc_tenant_claim: str = "tenant"
+    oidc_scope_claim: str = "scope"
+    http_tls_cert_file: Path | None = None
+    http_tls_key_file: Path | None = None
+    grpc_tls_cert_file: Path | None = None
+    grpc_tls_key_file: Path | None = None
+    grpc_tls_client_ca_file: Path | None = None
+    rate_limit_per_minute: PositiveInt = 6000
+    max_connections: PositiveInt = 512
 
     @model_validator(mode="after")
     def _check_policy(self) -> Self:
@@ -39,6 +54,35 @@ class ApiSettings(ServiceSettings):
     def policy(self) -> OriginPolicy:
         """What may be fetched. Raises ValueError that names the bad value."""
         return OriginPolicy.from_settings(self.download_allow_networks, self.download_allow_ports)
+
+    @model_validator(mode="after")
+    def _check_trust(self) -> Self:
+        self.trust()
+        return self
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        for door in ("http", "grpc"):
+            pair = (getattr(self, f"{door}_tls_cert_file"), getattr(self, f"{door}_tls_key_file"))
+            if any(pair) and not all(pair):
+                raise ValueError(f"{door}_tls_cert_file and {door}_tls_key_file are set together.")
+        return self
+
+    def trust(self) -> Trust | None:
+        """Whose JWTs are believed; None for nobody's. Raises ValueError that says why."""
+        needed = (self.oidc_issuer, self.oidc_audience, self.oidc_jwks)
+        if not any(needed):
+            return None
+        if not all(needed):
+            raise ValueError("oidc_issuer, oidc_audience and oidc_jwks are set together.")
+        return Trust(
+            issuer=self.oidc_issuer,
+            audience=self.oidc_audience,
+            jwks=self.oidc_jwks,
+            algorithms=tuple(self.oidc_algorithms.split(",")),
+            tenant_claim=self.oidc_tenant_claim,
+            scope_claim=self.oidc_scope_claim,
+        )
 
     def limits(self) -> Limits:
         """How long claims hold and how often a stage is tried."""

@@ -1,0 +1,155 @@
+"""Two tenants behind both doors, everybody who must not get in, and what is reachable at all."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf import message_factory
+
+import stagedoor.v1
+from services.api.domain.principal import ADMIN, SCOPES
+from services.api.http.server import make_app
+from services.api.jwt import JwtVerifier
+from services.api.use_cases.tokens import Tokens
+from tests.support import identity
+from tests.support.core import a_principal
+from tests.support.door import open_door
+from tests.support.jsonapi import serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable
+    from pathlib import Path
+
+    from aiohttp import ClientSession, web
+    from google.protobuf.descriptor import MethodDescriptor
+
+    from services.api.domain.task import Task
+    from tests.support.core import Core
+    from tests.support.door import Door, Metadata
+
+OURS, OTHERS = "default", "other"
+ISRC = "USRC12345678"
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """What a tenant has: ids by collection."""
+
+    tracks: str
+    tasks: str
+    records: str
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Both doors, what the tenant ``default`` has, and who else is there."""
+
+    core: Core
+    door: Door
+    session: ClientSession
+    app: web.Application
+    ours: Things
+
+    async def token(self, *scopes: str, tenant: str = OURS) -> str:
+        """A good token."""
+        return await self.core.use_cases.tokens.issue(tenant, "test", scopes)
+
+    async def lacking(self, scope: str) -> str:
+        """A token that has every scope but this."""
+        return await self.token(*(SCOPES - {scope, ADMIN}))
+
+    @staticmethod
+    def jwt(**changes: object) -> str:
+        """A good JWT but for the changes."""
+        return identity.token("ec-1", "ES256", **{"tenant": OURS, "scope": ADMIN, **changes})
+
+    async def nobodies(self) -> dict[str, str]:
+        """What is sent as authorization by those who are not let in."""
+        tokens = self.core.use_cases.tokens
+        good = await self.token(ADMIN)
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        expired = await tokens.issue(OURS, "old", [ADMIN], past)
+        revoked, rotated = await self.token(ADMIN), await self.token(ADMIN)
+        await tokens.revoke(revoked.split("_")[1])
+        await tokens.rotate(rotated.split("_")[1], timedelta(0))
+        return {
+            "empty": "Bearer ",
+            "junk": "Bearer sd_0_0",
+            "wrong": f"Bearer {good[:-1]}{'A' if good[-1] != 'A' else 'B'}",
+            "unknown": f"Bearer sd_{'0' * 16}_{good.split('_', 2)[2]}",
+            "expired": f"Bearer {expired}",
+            "revoked": f"Bearer {revoked}",
+            "rotated away": f"Bearer {rotated}",
+            "another scheme": f"Basic {good}",
+            "no scheme": good,
+            "expired JWT": f"Bearer {self.jwt(exp=1)}",
+            "another issuer's JWT": f"Bearer {self.jwt(iss='https://else.example.com')}",
+            "another service's JWT": f"Bearer {self.jwt(aud='else')}",
+        }
+
+
+@asynccontextmanager
+async def open_world(core: Core, folder: Path) -> AsyncIterator[World]:
+    """Serve the core at both doors; JWTs of an issuer count beside tokens."""
+    path = folder / "jwks.json"
+    path.write_text(json.dumps({"keys": [identity.jwk("ec-1")]}))
+    trust = replace(identity.TRUST, jwks=str(path))
+    tokens = Tokens(core.use_cases.executor, JwtVerifier(trust, trust.keys()).verify)
+    known = replace(core, use_cases=replace(core.use_cases, tokens=tokens))
+    app = make_app(known.use_cases, public_url=None, ready=known.use_cases.ready)
+    ours = await things(known, OURS)
+    async with open_door(known) as door, serving(app) as session:
+        yield World(known, door, session, app, ours)
+
+
+async def things(core: Core, tenant: str) -> Things:
+    """A tenant's track, its completed task and its record."""
+    task: Task = await core.complete(await core.task(ISRC, a_principal(tenant)))
+    assert task.target is not None
+    return Things(str(task.target.id), str(task.id), str(task.record_id))
+
+
+def http_routes(app: web.Application) -> set[str]:
+    """Every route of an application and of those mounted in it, as ``METHOD /path``."""
+    routes = [route for resource in app.router.resources() for route in resource]
+    return {f"{route.method} {route.resource.canonical}" for route in routes if route.resource}
+
+
+def rpcs() -> dict[str, MethodDescriptor]:
+    """Every method of every service of stagedoor.v1, by its name."""
+    names = [module.name for module in pkgutil.iter_modules(stagedoor.v1.__path__)]
+    files = [import_module(f"stagedoor.v1.{n}").DESCRIPTOR for n in names if n.endswith("_pb2")]
+    services = [each for file in files for each in file.services_by_name.values()]
+    return {method.name: method for each in services for method in each.methods}
+
+
+def is_addressed(method: MethodDescriptor) -> bool:
+    """Whether a method is about one resource that exists already."""
+    return "name" in method.input_type.fields_by_name or method.name.startswith("Update")
+
+
+def call(
+    door: Door, method: MethodDescriptor, who: Metadata | None, name: str = ""
+) -> Awaitable[Any]:
+    """Call a method, about the resource of this name if it is about one."""
+    request: Any = message_factory.GetMessageClass(method.input_type)()
+    if "name" in method.input_type.fields_by_name:
+        request.name = name
+    elif method.name.startswith("Update"):
+        getattr(request, method.input_type.fields[0].name).name = name
+    elif method.name.startswith("Batch"):
+        request.requests.add()
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    types = {
+        "request_serializer": type(request).SerializeToString,
+        "response_deserializer": message_factory.GetMessageClass(method.output_type).FromString,
+    }
+    if method.server_streaming:
+        return door.channel.unary_stream(path, **types)(request, metadata=who).read()
+    return door.channel.unary_unary(path, **types)(request, metadata=who)
