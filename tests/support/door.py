@@ -133,13 +133,15 @@ async def eventually(condition: Callable[[], bool]) -> None:
 async def open_door(core: Core, **limits: Any) -> AsyncIterator[Door]:
     """Serve the core on a port of the system's choice."""
     server = await serve(core.use_cases, "127.0.0.1:0", **limits)
-    await server.set_ready(ready=True)
-    token = await core.use_cases.tokens.issue("default", "admin", ["admin"])
-    async with aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        stubs = (
-            ImportTaskServiceStub(channel),
-            TrackServiceStub(channel),
-            RecordServiceStub(channel),
-        )
-        yield Door(core, server, channel, token, *stubs)
-    await server.stop(grace=0)
+    try:
+        await server.set_ready(ready=True)
+        token = await core.use_cases.tokens.issue("default", "admin", ["admin"])
+        async with aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            stubs = (
+                ImportTaskServiceStub(channel),
+                TrackServiceStub(channel),
+                RecordServiceStub(channel),
+            )
+            yield Door(core, server, channel, token, *stubs)
+    finally:
+        await server.stop(grace=0)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.empty_pb2 import Empty
 
 from services.api.domain.changes import UNSET
-from services.api.domain.errors import InvalidFields, Violation
+from services.api.domain.errors import InvalidFields, OperationRefused, Refusal, Violation
 from services.api.domain.task import DOLBY_ATMOS, Target
 from services.api.grpc import messages
 from services.api.grpc.caller import caller
+from services.api.grpc.etags import expected
 from services.api.grpc.filters import ids, parse_filter, statuses
 from services.api.grpc.masks import masked, populated
 from services.api.grpc.names import IMPORT_TASKS, TRACKS, require
+from services.api.grpc.options import options
 from services.api.grpc.paging import cut, total
 from services.api.grpc.streams import until
 from services.api.use_cases.import_tasks import TaskFields, TaskQuery
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
 
     from services.api.domain.changes import Unset
     from services.api.use_cases.import_tasks import ImportTasks
+    from services.api.use_cases.watching import Watching
 
 WRITABLE: Final = ("source_uri", "isrc", "target", "declared_md5")
 FIXED: Final = ("master_type",)
 FILTERS: Final = ("name", "state", "target")
+ORDERS: Final = ("create_time", "update_time", "state")
 REQUIRED: Final = ("source_uri",)
 """A task without a source needs an upload, which this door does not offer."""
 
@@ -41,22 +45,23 @@ REQUIRED: Final = ("source_uri",)
 class ImportTaskServicer(ImportTaskServiceServicer):
     """Import tasks over gRPC; raises refusals, which the interceptors render."""
 
-    def __init__(self, import_tasks: ImportTasks, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, import_tasks: ImportTasks, watching: Watching, stopping: asyncio.Event
+    ) -> None:
         """Serve these tasks; streams end when ``stopping`` is set."""
         self._import_tasks = import_tasks
+        self._watching = watching
         self._stopping = stopping
 
     async def ListImportTasks(
         self, request: pb.ListImportTasksRequest, context: ServicerContext[Any, Any]
     ) -> pb.ListImportTasksResponse:
-        """Lists the caller's import tasks, newest last."""
+        """Lists the caller's import tasks, newest last unless ordered otherwise."""
         who = caller()
-        piece = cut(request, who.tenant, IMPORT_TASKS, request.filter)
-        page = await self._import_tasks.list(
-            who, _query(request.filter, skip=piece.skip, limit=piece.limit, after=piece.after)
-        )
+        piece = cut(request, ORDERS, who.tenant, IMPORT_TASKS, request.filter)
+        page = await self._import_tasks.list(who, _query(request.filter, **piece.slice_))
         return pb.ListImportTasksResponse(
-            import_tasks=[messages.import_task(task) for task in page.items[: piece.size]],
+            import_tasks=[messages.import_task(task) for task in page.items],
             next_page_token=piece.next_token(page),
             total_size=total(page),
         )
@@ -74,11 +79,27 @@ class ImportTaskServicer(ImportTaskServiceServicer):
         """Creates an import task; it is durable when this answers."""
         task = await self._import_tasks.create(
             caller(),
-            _fields(request.import_task, populated(request.import_task, WRITABLE)),
-            master_type=_master_type(request.import_task.master_type),
+            _new(request),
+            master_type=DOLBY_ATMOS,
             required=REQUIRED,
+            options=options(request),
         )
         return messages.import_task(task)
+
+    async def BatchCreateImportTasks(
+        self, request: pb.BatchCreateImportTasksRequest, context: ServicerContext[Any, Any]
+    ) -> pb.BatchCreateImportTasksResponse:
+        """Creates several import tasks, all or none of them."""
+        tasks = await self._import_tasks.batch_create(
+            caller(),
+            [_new_of_several(index, each) for index, each in enumerate(request.requests)],
+            master_type=DOLBY_ATMOS,
+            required=REQUIRED,
+            options=options(request),
+        )
+        return pb.BatchCreateImportTasksResponse(
+            import_tasks=[messages.import_task(task) for task in tasks]
+        )
 
     async def UpdateImportTask(
         self, request: pb.UpdateImportTaskRequest, context: ServicerContext[Any, Any]
@@ -87,14 +108,22 @@ class ImportTaskServicer(ImportTaskServiceServicer):
         id_ = require(request.import_task.name, IMPORT_TASKS)
         paths = masked(request.import_task, request.update_mask, WRITABLE, FIXED)
         fields = _fields(request.import_task, paths)
-        task = await self._import_tasks.update(caller(), id_, fields, required=REQUIRED)
+        task = await self._import_tasks.update(
+            caller(),
+            id_,
+            fields,
+            required=REQUIRED,
+            version=expected(request.import_task.etag),
+            options=options(request),
+        )
         return messages.import_task(task)
 
     async def DeleteImportTask(
         self, request: pb.DeleteImportTaskRequest, context: ServicerContext[Any, Any]
     ) -> Empty:
         """Deletes an import task and its record."""
-        await self._import_tasks.delete(caller(), require(request.name, IMPORT_TASKS))
+        id_ = require(request.name, IMPORT_TASKS)
+        await self._import_tasks.delete(caller(), id_, version=expected(request.etag))
         return Empty()
 
     async def RetryImportTask(
@@ -102,16 +131,43 @@ class ImportTaskServicer(ImportTaskServiceServicer):
     ) -> pb.ImportTask:
         """Starts a failed import task again as a new generation."""
         id_ = require(request.name, IMPORT_TASKS)
-        return messages.import_task(await self._import_tasks.retry(caller(), id_))
+        version = expected(request.etag)
+        task = await self._import_tasks.retry(
+            caller(), id_, version=version, options=options(request)
+        )
+        return messages.import_task(task)
 
     async def WatchImportTask(
         self, request: pb.WatchImportTaskRequest, context: ServicerContext[Any, Any]
     ) -> AsyncIterator[pb.ImportTask]:
         """Sends the import task now and at every change, until a final state."""
-        watched = self._import_tasks.watch(caller(), require(request.name, IMPORT_TASKS))
+        watched = self._watching.watch(caller(), require(request.name, IMPORT_TASKS))
         async with aclosing(until(self._stopping, watched)) as tasks:
             async for task in tasks:
                 yield messages.import_task(task)
+
+    async def WatchImportTasks(
+        self, request: pb.WatchImportTasksRequest, context: ServicerContext[Any, Any]
+    ) -> AsyncIterator[pb.WatchImportTasksResponse]:
+        """Sends every change of the caller's import tasks, from now on or from a cursor."""
+        watched = self._watching.changes(caller(), request.cursor or None)
+        # At once, so that a client knows that from now on it will be told.
+        await context.send_initial_metadata(())
+        async with aclosing(until(self._stopping, watched)) as changes:
+            async for change in changes:
+                yield messages.change(change)
+
+
+def _new(request: pb.CreateImportTaskRequest) -> TaskFields:
+    _check_master_type(request.import_task.master_type)
+    return _fields(request.import_task, populated(request.import_task, WRITABLE))
+
+
+def _new_of_several(index: int, request: pb.CreateImportTaskRequest) -> TaskFields:
+    try:
+        return _new(request)
+    except Refusal as refusal:
+        raise OperationRefused(index, refusal) from refusal
 
 
 def _fields(task: pb.ImportTask, paths: Collection[str]) -> TaskFields:
@@ -130,11 +186,10 @@ def _target(name: str) -> Target | Unset | None:
     return Target(TRACKS, require(name, TRACKS, "target")) if name else None
 
 
-def _master_type(value: pb.ImportTask.MasterType.ValueType) -> str:
-    if value in {pb.ImportTask.MASTER_TYPE_UNSPECIFIED, pb.ImportTask.MASTER_TYPE_DOLBY_ATMOS}:
-        return DOLBY_ATMOS
-    detail = "There is no such master type."
-    raise InvalidFields(Violation("master_type", "invalid", detail))
+def _check_master_type(value: pb.ImportTask.MasterType.ValueType) -> None:
+    if value not in {pb.ImportTask.MASTER_TYPE_UNSPECIFIED, pb.ImportTask.MASTER_TYPE_DOLBY_ATMOS}:
+        detail = "There is no such master type."
+        raise InvalidFields(Violation("master_type", "invalid", detail))
 
 
 def _query(filter_: str, **piece: Any) -> TaskQuery:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from google.protobuf.json_format import ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.api.grpc.names import IMPORT_TASKS, RECORDS, TRACKS, name_of
+from services.api.grpc.etags import etag_of
+from services.api.grpc.names import AUDIT_ENTRIES, IMPORT_TASKS, RECORDS, TRACKS, name_of
 from stagedoor.events.v1.import_task_event_pb2 import ImportTaskEvent
-from stagedoor.v1.import_task_service_pb2 import ImportTask
+from stagedoor.v1.audit_service_pb2 import AuditEntry
+from stagedoor.v1.import_task_service_pb2 import ImportTask, WatchImportTasksResponse
 from stagedoor.v1.problem_pb2 import Format, Problem
 from stagedoor.v1.record_service_pb2 import Record
 from stagedoor.v1.track_service_pb2 import Track
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from services.api.domain import catalogue
     from services.api.domain.lifecycle import Status
     from services.api.domain.task import Finding, Progress, Target, Task
+    from services.api.use_cases.watching import Change
 
 STATE_PREFIX = "STATE_"
 
@@ -45,6 +48,7 @@ def import_task(task: Task) -> ImportTask:
         next_attempt_time=_timestamp(task.next_attempt_at) if task.next_attempt_at else None,
         progress=_progress(task.progress) if task.progress else None,
         last_failure=_problem(task.last_failure) if task.last_failure else None,
+        etag=etag_of(task.version),
     )
     if task.master:
         message.size_bytes = task.master.size_bytes
@@ -60,6 +64,7 @@ def track(track: catalogue.Track) -> Track:
         isrc=track.isrc or "",
         create_time=_timestamp(track.created_at),
         update_time=_timestamp(track.updated_at),
+        etag=etag_of(track.version),
     )
 
 
@@ -77,6 +82,28 @@ def record(record: catalogue.Record) -> Record:
         problems=[_problem(finding) for finding in record.problems],
         create_time=_timestamp(record.created_at),
         supersede_time=_timestamp(record.superseded_at),
+    )
+
+
+def change(change: Change) -> WatchImportTasksResponse:
+    """The change as clients see it; of a deleted task only which and its last version."""
+    gone = ImportTask(name=name_of(IMPORT_TASKS, change.task_id), version=change.version)
+    return WatchImportTasksResponse(
+        import_task=import_task(change.task) if change.task else gone,
+        deleted=change.deleted,
+        cursor=change.cursor,
+    )
+
+
+def audit_entry(entry: catalogue.AuditEntry) -> AuditEntry:
+    """The entry of the audit log as clients see it."""
+    return AuditEntry(
+        name=name_of(AUDIT_ENTRIES, entry.id),
+        principal=entry.principal,
+        action=entry.action,
+        resource=entry.resource,
+        address=entry.address,
+        create_time=_timestamp(entry.created_at),
     )
 
 

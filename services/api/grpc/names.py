@@ -10,6 +10,7 @@ from services.api.domain.errors import InvalidFields, Violation
 IMPORT_TASKS: Final = "importTasks"
 TRACKS: Final = "tracks"
 RECORDS: Final = "records"
+AUDIT_ENTRIES: Final = "auditEntries"
 
 
 def name_of(collection: str, id_: UUID) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from services.api.use_cases.records import Records
 
 FILTERS: Final = ("name", "target", "isrc")
+ORDERS: Final = ("create_time",)
 
 
 class RecordServicer(RecordServiceServicer):
@@ -32,14 +33,12 @@ class RecordServicer(RecordServiceServicer):
     async def ListRecords(
         self, request: pb.ListRecordsRequest, context: ServicerContext[Any, Any]
     ) -> pb.ListRecordsResponse:
-        """Lists the caller's valid records, newest last."""
+        """Lists the caller's valid records, newest last unless ordered otherwise."""
         who = caller()
-        piece = cut(request, who.tenant, RECORDS, request.filter)
-        page = await self._records.list(
-            who, _query(request.filter, skip=piece.skip, limit=piece.limit, after=piece.after)
-        )
+        piece = cut(request, ORDERS, who.tenant, RECORDS, request.filter)
+        page = await self._records.list(who, _query(request.filter, **piece.slice_))
         return pb.ListRecordsResponse(
-            records=[messages.record(record) for record in page.items[: piece.size]],
+            records=[messages.record(record) for record in page.items],
             next_page_token=piece.next_token(page),
             total_size=total(page),
         )

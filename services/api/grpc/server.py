@@ -9,30 +9,45 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.api.grpc.audit import AuditServicer
 from services.api.grpc.import_tasks import ImportTaskServicer
-from services.api.grpc.interceptors import MAX_SECONDS, Auth, DeadlineCap, ErrorMapping
+from services.api.grpc.interceptors import MAX_SECONDS, chain
+from services.api.grpc.mapping import MAX_BATCH_BYTES
 from services.api.grpc.records import RecordServicer
 from services.api.grpc.tracks import TrackServicer
-from stagedoor.v1 import import_task_service_pb2, record_service_pb2, track_service_pb2
+from stagedoor.v1 import (
+    audit_service_pb2,
+    import_task_service_pb2,
+    record_service_pb2,
+    track_service_pb2,
+)
+from stagedoor.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from stagedoor.v1.import_task_service_pb2_grpc import add_ImportTaskServiceServicer_to_server
 from stagedoor.v1.record_service_pb2_grpc import add_RecordServiceServicer_to_server
 from stagedoor.v1.track_service_pb2_grpc import add_TrackServiceServicer_to_server
 
 if TYPE_CHECKING:
+    from services.api.grpc.tls import Tls
+    from services.api.limits import RateLimiter
     from services.api.use_cases.use_cases import UseCases
 
-MAX_REQUEST_BYTES: Final = 64 * 1024
 MAX_METADATA_BYTES: Final = 8 * 1024
 MAX_CONCURRENT_RPCS: Final = 1000
 GRACE_SECONDS: Final = 5.0
 
 SERVICES: Final = tuple(
     service.full_name
-    for file in (import_task_service_pb2, track_service_pb2, record_service_pb2)
+    for file in (
+        import_task_service_pb2,
+        track_service_pb2,
+        record_service_pb2,
+        audit_service_pb2,
+    )
     for service in file.DESCRIPTOR.services_by_name.values()
 )
 OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    # Of a batch; other requests may have less, which is checked where errors are mapped.
+    ("grpc.max_receive_message_length", MAX_BATCH_BYTES),
     # Both: between the two, requests would be refused at random.
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
@@ -43,6 +58,9 @@ OPTIONS: Final = (
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # Let clients find new replicas; watches have the grace to end, and are begun again.
+    ("grpc.max_connection_age_ms", 60 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 10 * 60_000),
 )
 
 
@@ -82,28 +100,40 @@ async def serve(
     *,
     max_seconds: float = MAX_SECONDS,
     max_concurrent_rpcs: int = MAX_CONCURRENT_RPCS,
+    limiter: RateLimiter | None = None,
+    tls: Tls | None = None,
 ) -> GrpcServer:
     """Serve the use cases at ``host:port``, port 0 for any; RuntimeError if that is taken.
 
     Not ready at first. A call with a single answer may take ``max_seconds``; calls over
-    ``max_concurrent_rpcs`` are answered RESOURCE_EXHAUSTED.
+    ``max_concurrent_rpcs`` are answered RESOURCE_EXHAUSTED, as are those that the limiter refuses.
     """
     stopping = asyncio.Event()
     server = aio.server(
-        interceptors=(Auth(use_cases.tokens), DeadlineCap(max_seconds), ErrorMapping()),
+        interceptors=chain(use_cases.tokens, limiter, max_seconds),
         options=OPTIONS,
         maximum_concurrent_rpcs=max_concurrent_rpcs,
     )
-    add_ImportTaskServiceServicer_to_server(
-        ImportTaskServicer(use_cases.import_tasks, stopping), server
-    )
-    add_TrackServiceServicer_to_server(TrackServicer(use_cases.tracks), server)
-    add_RecordServiceServicer_to_server(RecordServicer(use_cases.records), server)
+    _add_services(server, use_cases, stopping)
     health_ = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_, server)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
-    running = GrpcServer(server, health_, stopping, server.add_insecure_port(listen))
+    running = GrpcServer(server, health_, stopping, _open(server, listen, tls))
     await running.set_ready(ready=False)
     await server.start()
     return running
+
+
+def _add_services(server: aio.Server, use_cases: UseCases, stopping: asyncio.Event) -> None:
+    tasks = ImportTaskServicer(use_cases.import_tasks, use_cases.watching, stopping)
+    add_ImportTaskServiceServicer_to_server(tasks, server)
+    add_TrackServiceServicer_to_server(TrackServicer(use_cases.tracks), server)
+    add_RecordServiceServicer_to_server(RecordServicer(use_cases.records), server)
+    add_AuditServiceServicer_to_server(AuditServicer(use_cases.audit), server)
+
+
+def _open(server: aio.Server, listen: str, tls: Tls | None) -> int:
+    if tls is None:
+        return server.add_insecure_port(listen)
+    return server.add_secure_port(listen, tls.credentials())

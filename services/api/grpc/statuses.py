@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, RetryInfo
 from google.rpc.status_pb2 import Status
+from grpc import StatusCode
 
 from services.api.domain.errors import (
     InvalidFields,
     InvalidQuery,
     NotFound,
+    OperationRefused,
+    RateLimited,
     RelatedNotFound,
     ScopeMissing,
     Unavailable,
 )
-from services.api.grpc.codes import CODES, DOMAIN, INTERNAL
+from services.api.domain.reasons import answer
+from services.api.grpc.codes import DOMAIN, INTERNAL, METHOD_UNKNOWN
 from services.api.grpc.names import IMPORT_TASKS, RECORDS, TRACKS
 
 if TYPE_CHECKING:
@@ -28,7 +33,9 @@ if TYPE_CHECKING:
 
     from services.api.domain.errors import Refusal
 
-RETRY_AFTER_SECONDS: Final = 1
+RETRY_AFTER: Final = timedelta(seconds=1)
+OPERATIONS: Final = "requests"
+"""The field of a batch that holds its operations (AIP-231)."""
 _TYPES = {
     IMPORT_TASKS: "ImportTask",
     TRACKS: "Track",
@@ -42,14 +49,27 @@ def status_of(refusal: Refusal, request: Descriptor | None = None) -> Status:
     ``request`` is the type of the request, in which the wrong fields are looked up.
     """
     info = ErrorInfo(reason=refusal.reason, domain=DOMAIN)
-    if isinstance(refusal, ScopeMissing):
-        info.metadata["scope"] = refusal.scope
-    return _status(refusal.reason, refusal.detail, info, *_details(refusal, request))
+    within, cause = "", refusal
+    if isinstance(refusal, OperationRefused):
+        info.metadata["index"] = str(refusal.index)
+        within, cause = f"{OPERATIONS}[{refusal.index}].", refusal.refusal
+        request = request and request.fields_by_name[OPERATIONS].message_type
+    if isinstance(cause, ScopeMissing):
+        info.metadata["scope"] = cause.scope
+    code = StatusCode[answer(refusal).grpc]
+    return _status(code, refusal.detail, info, *_details(cause, request, within))
 
 
 def internal_status() -> Status:
     """The answer to a call that met a fault of ours: it says nothing about the fault."""
-    return _status(INTERNAL, "The service failed.", ErrorInfo(reason=INTERNAL, domain=DOMAIN))
+    info = ErrorInfo(reason=INTERNAL, domain=DOMAIN)
+    return _status(StatusCode.INTERNAL, "The service failed.", info)
+
+
+def unknown_method_status(method: str) -> Status:
+    """The answer to a call of a method that there is not."""
+    info = ErrorInfo(reason=METHOD_UNKNOWN, domain=DOMAIN)
+    return _status(StatusCode.UNIMPLEMENTED, f"There is no method {method}.", info)
 
 
 def field_path(request: Descriptor | None, field: str) -> str:
@@ -63,8 +83,8 @@ def field_path(request: Descriptor | None, field: str) -> str:
     return field
 
 
-def _details(refusal: Refusal, request: Descriptor | None) -> Iterator[Message]:
-    if violations := list(_violations(refusal, request)):
+def _details(refusal: Refusal, request: Descriptor | None, within: str) -> Iterator[Message]:
+    if violations := list(_violations(refusal, request, within)):
         yield BadRequest(field_violations=violations)
     if isinstance(refusal, (NotFound, RelatedNotFound)):
         yield ResourceInfo(
@@ -72,12 +92,20 @@ def _details(refusal: Refusal, request: Descriptor | None) -> Iterator[Message]:
             resource_name=f"{refusal.kind}/{refusal.id}",
             description=refusal.detail,
         )
-    if isinstance(refusal, Unavailable):
-        yield RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_SECONDS))
+    if (pause := _retry_after(refusal)) is not None:
+        delay = Duration()
+        delay.FromTimedelta(pause)
+        yield RetryInfo(retry_delay=delay)
+
+
+def _retry_after(refusal: Refusal) -> timedelta | None:
+    if isinstance(refusal, RateLimited):
+        return refusal.retry_after
+    return RETRY_AFTER if isinstance(refusal, Unavailable) else None
 
 
 def _violations(
-    refusal: Refusal, request: Descriptor | None
+    refusal: Refusal, request: Descriptor | None, within: str
 ) -> Iterator[BadRequest.FieldViolation]:
     match refusal:
         case InvalidFields():
@@ -90,12 +118,12 @@ def _violations(
             found = []
     for field, code, detail in found:
         yield BadRequest.FieldViolation(
-            field=field_path(request, field), reason=code.upper(), description=detail
+            field=within + field_path(request, field), reason=code.upper(), description=detail
         )
 
 
-def _status(reason: str, message: str, *details: Message) -> Status:
-    number: int = CODES[reason].value[0]
+def _status(code: StatusCode, message: str, *details: Message) -> Status:
+    number: int = code.value[0]
     packed = []
     for detail in details:
         packed.append(Any())

@@ -10,8 +10,10 @@ from google.protobuf.empty_pb2 import Empty
 from services.api.domain.changes import UNSET
 from services.api.grpc import messages
 from services.api.grpc.caller import caller
+from services.api.grpc.etags import expected
 from services.api.grpc.masks import masked, populated
 from services.api.grpc.names import TRACKS, require
+from services.api.grpc.options import options
 from services.api.grpc.paging import cut, total
 from services.api.use_cases.tracks import TrackFields, TrackQuery
 from stagedoor.v1 import track_service_pb2 as pb
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from services.api.use_cases.tracks import Tracks
 
 WRITABLE: Final = ("title", "isrc")
+ORDERS: Final = ("create_time", "update_time")
 
 
 class TrackServicer(TrackServiceServicer):
@@ -37,13 +40,12 @@ class TrackServicer(TrackServiceServicer):
     async def ListTracks(
         self, request: pb.ListTracksRequest, context: ServicerContext[Any, Any]
     ) -> pb.ListTracksResponse:
-        """Lists the caller's tracks, newest last."""
+        """Lists the caller's tracks, newest last unless ordered otherwise."""
         who = caller()
-        piece = cut(request, who.tenant, TRACKS)
-        query = TrackQuery(skip=piece.skip, limit=piece.limit, after=piece.after)
-        page = await self._tracks.list(who, query)
+        piece = cut(request, ORDERS, who.tenant, TRACKS)
+        page = await self._tracks.list(who, TrackQuery(**piece.slice_))
         return pb.ListTracksResponse(
-            tracks=[messages.track(track) for track in page.items[: piece.size]],
+            tracks=[messages.track(track) for track in page.items],
             next_page_token=piece.next_token(page),
             total_size=total(page),
         )
@@ -59,7 +61,8 @@ class TrackServicer(TrackServiceServicer):
     ) -> pb.Track:
         """Creates a track."""
         fields = _fields(request.track, populated(request.track, WRITABLE))
-        return messages.track(await self._tracks.create(caller(), fields))
+        track = await self._tracks.create(caller(), fields, options=options(request))
+        return messages.track(track)
 
     async def UpdateTrack(
         self, request: pb.UpdateTrackRequest, context: ServicerContext[Any, Any]
@@ -67,13 +70,18 @@ class TrackServicer(TrackServiceServicer):
         """Changes a track."""
         id_ = require(request.track.name, TRACKS)
         fields = _fields(request.track, masked(request.track, request.update_mask, WRITABLE))
-        return messages.track(await self._tracks.update(caller(), id_, fields))
+        version = expected(request.track.etag)
+        track = await self._tracks.update(
+            caller(), id_, fields, version=version, options=options(request)
+        )
+        return messages.track(track)
 
     async def DeleteTrack(
         self, request: pb.DeleteTrackRequest, context: ServicerContext[Any, Any]
     ) -> Empty:
         """Deletes a track that nothing is linked to."""
-        await self._tracks.delete(caller(), require(request.name, TRACKS))
+        id_ = require(request.name, TRACKS)
+        await self._tracks.delete(caller(), id_, version=expected(request.etag))
         return Empty()
 
 

@@ -28,9 +28,10 @@ PUBLIC = ".stagedoor.v1."
 TIMESTAMP = ".google.protobuf.Timestamp"
 REPEATED = FieldDescriptorProto.LABEL_REPEATED
 BEHAVIOR = field_behavior_pb2.FieldBehavior
+RESOURCES = ("ImportTask", "Track", "Record", "AuditEntry")
 STANDARD = ("List", "Get", "Create", "Update", "Delete")
 # Words of the inside: they must not be seen in the public contract.
-INTERNAL = re.compile(r"_id$|_at$|tenant|blob|claim|lease|run_|due|published")
+INTERNAL = re.compile(r"(?<!^request)_id$|_at$|tenant|blob|claim|lease|run_|due|published")
 
 
 def build(folder: Path) -> list[FileDescriptorProto]:
@@ -94,6 +95,10 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
     return Contract(build(tmp_path_factory.mktemp("descriptors")))
 
 
+# Custom methods of a whole collection (AIP-136, AIP-231) and the verbs of their paths.
+COLLECTION_WIDE = {"BatchCreateImportTasks": "batchCreate", "WatchImportTasks": "watch"}
+
+
 def behaviors(field: FieldDescriptorProto) -> set[int]:
     return set(field.options.Extensions[field_behavior_pb2.field_behavior])
 
@@ -114,6 +119,10 @@ def noun(method: MethodDescriptorProto) -> str:
     return name
 
 
+def singular(plural: str) -> str:
+    return re.sub("ies$", "y", plural).removesuffix("s")
+
+
 def snake(name: str) -> str:
     return re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
 
@@ -126,7 +135,7 @@ def of_kind(contract: Contract, *verbs: str) -> list[MethodDescriptorProto]:
 
 def test_a_resource_has_a_name_and_a_type(contract: Contract) -> None:
     """AIP-122, AIP-123, AIP-203."""
-    assert contract.resources.keys() == {f"{PUBLIC}{n}" for n in ("ImportTask", "Track", "Record")}
+    assert contract.resources.keys() == {f"{PUBLIC}{n}" for n in RESOURCES}
     for name, message in contract.resources.items():
         first = message.field[0]
         assert (first.name, first.number) == ("name", 1), name
@@ -134,7 +143,7 @@ def test_a_resource_has_a_name_and_a_type(contract: Contract) -> None:
         resource = message.options.Extensions[resource_pb2.resource]
         assert resource.type == f"stagedoor.dev/{message.name}"
         assert resource.singular == message.name[0].lower() + message.name[1:]
-        assert resource.plural == f"{resource.singular}s"
+        assert resource.plural == re.sub("ys$", "ies", f"{resource.singular}s")
         assert list(resource.pattern) == [f"{resource.plural}/{{{snake(message.name)}}}"]
 
 
@@ -146,9 +155,13 @@ def test_a_resource_tells_when_it_was_made(contract: Contract) -> None:
 
 def test_what_takes_a_name_says_whose(contract: Contract) -> None:
     """AIP-131, AIP-135, AIP-136."""
-    for method in of_kind(contract, "Get", "Delete", "Retry", "Watch"):
+    extras = {"Delete": {"etag"}, "Retry": {"etag", "request_id"}}
+    for method in of_kind(contract, "Get", "Delete", "Retry", "WatchImportTask"):
+        if method.name in COLLECTION_WIDE:
+            continue
         fields = contract.request(method)
-        assert fields.keys() == {"name"}, method.name
+        more = extras.get(method.name.removesuffix(noun(method)), set())
+        assert fields.keys() == {"name"} | more, method.name
         assert behaviors(fields["name"]) == {BEHAVIOR.Value("REQUIRED")}, method.name
         assert reference(fields["name"]) == f"stagedoor.dev/{noun(method)}"
         assert method.options.Extensions[client_pb2.method_signature] == ["name"]
@@ -168,11 +181,11 @@ def test_lists_have_pages(contract: Contract) -> None:
     """AIP-132, AIP-158."""
     for method in of_kind(contract, "List"):
         fields = contract.request(method)
-        assert {"page_size", "page_token", "skip"} <= fields.keys(), method.name
+        assert {"page_size", "page_token", "skip", "order_by"} <= fields.keys(), method.name
         assert all(behaviors(f) == {BEHAVIOR.Value("OPTIONAL")} for f in fields.values())
         answer = contract.messages[method.output_type].field
         repeated = [field for field in answer if field.label == REPEATED]
-        assert [(f.number, f.type_name) for f in repeated] == [(1, PUBLIC + noun(method)[:-1])]
+        assert [(f.number, f.type_name) for f in repeated] == [(1, PUBLIC + singular(noun(method)))]
         assert repeated[0].name == snake(noun(method))
         assert (answer[1].name, answer[1].number) == ("next_page_token", 2)
         assert "total_size" in {field.name for field in answer}
@@ -182,7 +195,9 @@ def test_lists_have_pages(contract: Contract) -> None:
 def test_create_takes_and_gives_the_resource(contract: Contract) -> None:
     """AIP-133; ids are given by the server."""
     for method in of_kind(contract, "Create"):
-        field = contract.request(method)[snake(noun(method))]
+        fields = contract.request(method)
+        assert fields.keys() == {snake(noun(method)), "request_id", "validate_only"}
+        field = fields[snake(noun(method))]
         assert behaviors(field) == {BEHAVIOR.Value("REQUIRED")}
         assert field.type_name == method.output_type == PUBLIC + noun(method)
         assert http(method)[::2] == ("post", field.name)
@@ -192,6 +207,7 @@ def test_update_takes_a_mask(contract: Contract) -> None:
     """AIP-134."""
     for method in of_kind(contract, "Update"):
         fields = contract.request(method)
+        assert fields.keys() == {snake(noun(method)), "update_mask", "validate_only"}
         resource, mask = fields[snake(noun(method))], fields["update_mask"]
         assert behaviors(resource) == {BEHAVIOR.Value("REQUIRED")}
         assert resource.type_name == method.output_type == PUBLIC + noun(method)
@@ -205,13 +221,36 @@ def test_update_takes_a_mask(contract: Contract) -> None:
 def test_custom_methods_have_a_verb(contract: Contract) -> None:
     """AIP-136: POST with everything in the body; one that only reads may be a GET."""
     custom = [method for method in contract.methods if not method.name.startswith(STANDARD)]
-    assert {method.name for method in custom} == {"RetryImportTask", "WatchImportTask"}
+    names = {"RetryImportTask", "WatchImportTask", *COLLECTION_WIDE}
+    assert {method.name for method in custom} == names
     for method in custom:
         verb, path, body = http(method)
-        word = method.name.removesuffix(noun(method)).lower()
-        assert path.endswith(f":{word}"), method.name
+        own = method.name.removesuffix(noun(method)).lower()
+        assert path.endswith(f":{COLLECTION_WIDE.get(method.name, own)}"), method.name
         assert (verb, body) == (("get", "") if method.server_streaming else ("post", "*"))
-        assert method.output_type == PUBLIC + noun(method)
+        answer = f"{method.name}Response" if method.name in COLLECTION_WIDE else noun(method)
+        assert method.output_type == PUBLIC + answer
+
+
+def test_a_batch_holds_the_requests_that_it_stands_for(contract: Contract) -> None:
+    """AIP-231, AIP-233."""
+    for method in of_kind(contract, "Batch"):
+        fields = contract.request(method)
+        assert fields.keys() == {"requests", "request_id", "validate_only"}
+        one = singular(method.name.removeprefix("Batch"))
+        assert fields["requests"].type_name == f"{PUBLIC}{one}Request"
+        assert fields["requests"].label == REPEATED
+        assert behaviors(fields["requests"]) == {BEHAVIOR.Value("REQUIRED")}
+        [answer] = contract.messages[method.output_type].field
+        assert (answer.number, answer.label) == (1, REPEATED)
+
+
+def test_what_can_be_changed_has_an_etag(contract: Contract) -> None:
+    """AIP-154."""
+    for method in of_kind(contract, "Update"):
+        etag = next(f for f in contract.messages[method.output_type].field if f.name == "etag")
+        assert behaviors(etag) == {BEHAVIOR.Value("OPTIONAL")}
+        assert etag.type == FieldDescriptorProto.TYPE_STRING
 
 
 def test_every_method_has_a_path_and_a_signature(contract: Contract) -> None:
@@ -222,8 +261,10 @@ def test_every_method_has_a_path_and_a_signature(contract: Contract) -> None:
         fields = contract.request(method)
         named = re.findall(r"\{([a-z_]+)", path)
         signatures = method.options.Extensions[client_pb2.method_signature]
-        assert len(signatures) == 1, method.name
-        for field in (*named, *filter(None, signatures[0].split(","))):
+        # A method without a natural order of arguments has none.
+        assert len(signatures) == (method.name not in COLLECTION_WIDE), method.name
+        flattened = [field for each in signatures for field in each.split(",") if field]
+        for field in (*named, *flattened):
             assert field in fields, f"{method.name}: {field}"
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from grpc import StatusCode, aio
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from grpc import StatusCode
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from services.api.domain import errors
-from services.api.grpc.codes import CODES
+from services.api.domain.reasons import ANSWERS, answer
+from services.api.grpc.codes import INTERNAL, METHOD_UNKNOWN
+from services.api.grpc.statuses import internal_status, status_of
+from services.api.http.facades import atmos
+from services.api.http.jsonapi.errors import JsonApiError, from_refusal, in_names_of
 from stagedoor.v1 import error_reason_pb2
 from stagedoor.v1 import import_task_service_pb2 as pb
 from stagedoor.v1.track_service_pb2 import CreateTrackRequest, ListTracksRequest, Track
@@ -20,27 +26,103 @@ from tests.support.door import open_door, refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from google.rpc.status_pb2 import Status
+
     from tests.support.core import Core
     from tests.support.door import Door
 
 URL = "https://cdn.example.com/master.wav"
 
 
-def reasons_of(refusal: type[errors.Refusal]) -> Iterator[str]:
+REFUSALS = (
+    errors.InvalidFields(errors.Violation("isrc", "invalid", "x")),
+    errors.InvalidFields(errors.Violation("isrc", "taken", "x")),
+    errors.InvalidQuery("filter", "x"),
+    errors.NotFound("tracks", 1),
+    errors.RelatedNotFound("target", "tracks", 1),
+    errors.StateConflict(),
+    errors.InUse(),
+    errors.EtagMismatch(),
+    errors.KeyReused(),
+    errors.RateLimited(timedelta(seconds=1.5)),
+    errors.Unauthenticated(),
+    errors.ScopeMissing("admin"),
+    errors.Unavailable(),
+)
+
+
+def all_of(refusal: type[errors.Refusal]) -> Iterator[type[errors.Refusal]]:
     for each in refusal.__subclasses__():
-        yield each.reason
-        yield from reasons_of(each)
+        yield each
+        yield from all_of(each)
 
 
-def test_the_table_has_each_reason_of_the_contract() -> None:
+def details(status: Status, *types: Any) -> list[Any]:
+    """The details of these types, unpacked."""
+    found = []
+    for detail in status.details:
+        for type_ in types:
+            message = type_()
+            if detail.Unpack(message):
+                found.append(message)
+    return found
+
+
+def http_status(refusal: errors.Refusal) -> int:
+    """What the other door answers."""
+    try:
+        with in_names_of(atmos.TASKS):
+            raise refusal
+    except JsonApiError as error:
+        return error.status
+    except errors.Refusal as same:
+        return from_refusal(same).status
+
+
+def test_the_table_has_each_refusal_of_the_domain() -> None:
+    assert ANSWERS.keys() == {*all_of(errors.Refusal)} - {errors.OperationRefused}
+    assert ANSWERS.keys() == {type(refusal) for refusal in REFUSALS}
+
+
+def test_each_refusal_has_its_reason_in_the_contract() -> None:
     prefix = "ERROR_REASON_"
     named = {name.removeprefix(prefix) for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118 - the enum is no dict
-    assert CODES.keys() == named - {"UNSPECIFIED"}
+    ours = {refusal.reason for refusal in REFUSALS} | {INTERNAL, METHOD_UNKNOWN}
+    assert ours == named - {"UNSPECIFIED"}
 
 
-def test_the_table_has_each_reason_of_the_domain() -> None:
-    taken = errors.InvalidFields(errors.Violation("isrc", "taken", "")).reason
-    assert {*reasons_of(errors.Refusal), taken, errors.Refusal.reason} == CODES.keys()
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.reason)
+def test_both_doors_read_the_table(refusal: errors.Refusal) -> None:
+    expected = answer(refusal)
+    assert status_of(refusal).code == StatusCode[expected.grpc].value[0]
+    assert http_status(refusal) == expected.http
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.reason)
+def test_an_error_says_what_it_is_once(refusal: errors.Refusal) -> None:
+    for status, reason in ((status_of(refusal), refusal.reason), (internal_status(), INTERNAL)):
+        [info] = details(status, ErrorInfo)
+        assert (info.reason, info.domain) == (reason, "stagedoor.dev")
+        assert status.message
+
+
+def test_whoever_should_come_again_learns_when() -> None:
+    delays = {
+        refusal.reason: found[0].retry_delay.ToTimedelta().total_seconds()
+        for refusal in REFUSALS
+        if (found := details(status_of(refusal), RetryInfo))
+    }
+    assert delays == {"RATE_LIMITED": 1.5, "UNAVAILABLE": 1.0}
+
+
+def test_a_refused_operation_is_answered_as_its_cause() -> None:
+    for refusal in REFUSALS:
+        status = status_of(
+            errors.OperationRefused(3, refusal), pb.BatchCreateImportTasksRequest.DESCRIPTOR
+        )
+        assert status.code == status_of(refusal).code
+        [info] = details(status, ErrorInfo)
+        assert (info.reason, info.metadata["index"]) == (refusal.reason, "3")
 
 
 async def spoil(core: Core, statement: str) -> None:
@@ -125,8 +207,15 @@ async def test_a_create_whose_client_gave_up_is_whole_or_not_at_all(door: Door) 
     assert len(titles) == len(set(titles)) == page.total_size
 
 
-async def test_a_method_that_does_not_exist_is_unimplemented(door: Door) -> None:
-    call: Any = door.channel.unary_unary("/stagedoor.v1.ImportTaskService/Nope")
-    with pytest.raises(aio.AioRpcError) as caught:
-        await call(b"", metadata=door.admin)
-    assert caught.value.code() is StatusCode.UNIMPLEMENTED
+@pytest.mark.parametrize("method", ["ImportTaskService/Nope", "NopeService/GetNope"])
+@pytest.mark.parametrize("kind", ["unary_unary", "unary_stream", "stream_unary"])
+async def test_a_method_that_does_not_exist_is_unimplemented(
+    door: Door, method: str, kind: str
+) -> None:
+    path = f"/stagedoor.v1.{method}"
+    call: Any = getattr(door.channel, kind)(path)
+    sent = b"" if kind.startswith("unary") else iter([b""])
+    reply = call(sent)
+    told = await refused(anext(aiter(reply)) if kind.endswith("stream") else reply)
+    assert (told.code, told.reason) == (StatusCode.UNIMPLEMENTED, METHOD_UNKNOWN)
+    assert path in told.message

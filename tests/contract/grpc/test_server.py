@@ -11,7 +11,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 from sqlalchemy import text
 
-from services.api.grpc.server import MAX_METADATA_BYTES, MAX_REQUEST_BYTES, SERVICES, serve
+from services.api.grpc.mapping import MAX_BATCH_BYTES, MAX_REQUEST_BYTES
+from services.api.grpc.server import MAX_METADATA_BYTES, SERVICES, serve
 from stagedoor.v1.import_task_service_pb2 import WatchImportTaskRequest
 from stagedoor.v1.track_service_pb2 import CreateTrackRequest, ListTracksRequest, Track
 from tests.support.door import eventually, open_door, refused
@@ -68,6 +69,13 @@ async def test_reflection_lists_what_is_served(door: Door) -> None:
 
 async def test_a_large_request_is_refused(door: Door) -> None:
     request = CreateTrackRequest(track=Track(title="x" * MAX_REQUEST_BYTES))
+    answer = await refused(door.tracks.CreateTrack(request, metadata=door.admin))
+    assert (answer.code, answer.reason) == (StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    assert answer.fields == {"": "TOO_LONG"}
+
+
+async def test_a_huge_request_is_refused_before_it_is_read(door: Door) -> None:
+    request = CreateTrackRequest(track=Track(title="x" * MAX_BATCH_BYTES))
     with pytest.raises(aio.AioRpcError) as caught:
         await door.tracks.CreateTrack(request, metadata=door.admin)
     assert caught.value.code() is StatusCode.RESOURCE_EXHAUSTED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import string
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -10,11 +12,20 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.api.domain.errors import InvalidFields, InvalidQuery, RelatedNotFound, Violation
+from services.api.domain.errors import (
+    EtagMismatch,
+    InvalidFields,
+    InvalidQuery,
+    RelatedNotFound,
+    Violation,
+)
 from services.api.domain.lifecycle import Status
 from services.api.domain.page import Page
 from services.api.grpc import filters, masks, names
-from services.api.grpc.interceptors import bearer
+from services.api.grpc.admission import address_of, bearer
+from services.api.grpc.etags import etag_of, expected
+from services.api.grpc.options import options
+from services.api.grpc.orders import parse_order
 from services.api.grpc.paging import cut, total
 from services.api.grpc.statuses import field_path
 from stagedoor.v1.import_task_service_pb2 import (
@@ -95,39 +106,118 @@ def test_states_are_statuses() -> None:
     assert filters.statuses(set()) == frozenset()
 
 
+TIMES = ("create_time", "update_time", "state")
+
+
 @UNTIMED
 @given(st.text(alphabet=string.ascii_letters + string.digits + "-_=", max_size=60))
 def test_any_text_is_a_token_or_refused(text: str) -> None:
     request = ListTracksRequest(page_token=text)
     if text:
         with pytest.raises(InvalidQuery):
-            cut(request, "default", "tracks")
+            cut(request, TIMES, "default", "tracks")
     else:
-        assert cut(request, "default", "tracks").after is None
+        assert cut(request, TIMES, "default", "tracks").after is None
 
 
+@dataclass(frozen=True)
 class Item:
-    """Something with an id."""
+    """Something that lists are made of."""
 
-    def __init__(self, id_: UUID) -> None:
-        self.id = id_
+    id: UUID = ID
+    updated_at: datetime = datetime(2026, 5, 27, 10, 0, 0, 123456, tzinfo=UTC)
+    status: Status = Status.COMPLETED
 
 
 @UNTIMED
 @given(st.uuids(), st.text(), st.text())
 def test_a_token_leads_on_in_its_own_list_only(id_: UUID, one: str, other: str) -> None:
-    first = cut(ListTracksRequest(page_size=1), one, "x")
-    token = first.next_token(Page((Item(id_), Item(ID)), 2))
-    assert cut(ListTracksRequest(page_token=token), one, "x").after == id_
+    first = cut(ListTracksRequest(page_size=1), TIMES, one, "x")
+    token = first.next_token(Page((Item(id_),), 2, more=True))
+    request = ListTracksRequest(page_token=token)
+    assert cut(request, TIMES, one, "x").after == (id_,)
     for list_ in {(other, "x"), (one + "x", ""), (one,), ("", one + "x")} - {(one, "x")}:
         with pytest.raises(InvalidQuery):
-            cut(ListTracksRequest(page_token=token), *list_)
+            cut(request, TIMES, *list_)
 
 
-def test_a_token_cannot_be_read_as_an_id_alone() -> None:
-    token = cut(ListTracksRequest(page_size=1), "t").next_token(Page((Item(ID), Item(ID)), 2))
-    assert len(token) == 38
-    assert token.isascii()
+@UNTIMED
+@given(st.uuids(), st.datetimes(timezones=st.just(UTC)), st.sampled_from(Status))
+def test_a_token_knows_the_place_in_any_order(id_: UUID, when: datetime, status: Status) -> None:
+    item = Item(id_, when, status)
+    for order_by, place in {
+        "": (id_,),
+        "create_time desc": (id_,),
+        "update_time desc": (when, id_),
+        "state, update_time": (status, when, id_),
+    }.items():
+        first = cut(ListTracksRequest(order_by=order_by), TIMES)
+        request = ListTracksRequest(
+            order_by=order_by, page_token=first.next_token(Page((item,), 2, more=True))
+        )
+        assert cut(request, TIMES).after == place
+        request.order_by = "update_time" if order_by != "update_time" else ""
+        with pytest.raises(InvalidQuery):
+            cut(request, TIMES)
+
+
+def test_no_token_leads_on_from_the_last_page() -> None:
+    assert cut(ListTracksRequest(), TIMES).next_token(Page((Item(),), 1)) == ""
+
+
+def test_an_order_names_fields_once() -> None:
+    assert parse_order("", TIMES) == parse_order("  ", TIMES) == ()
+    wanted = (("status", False), ("created_at", True))
+    assert parse_order(" state ,  create_time   desc ", TIMES) == wanted
+
+
+@pytest.mark.parametrize(
+    "order_by",
+    [",", "state,", "title", "state asc", "state DESC", "state desc desc", "state,state desc", "x"],
+)
+def test_an_order_that_is_not_understood_is_refused(order_by: str) -> None:
+    with pytest.raises(InvalidQuery) as caught:
+        parse_order(order_by, TIMES)
+    assert caught.value.parameter == "order_by"
+
+
+@UNTIMED
+@given(st.text())
+def test_any_etag_is_one_of_ours_or_fits_nothing(text: str) -> None:
+    version = None
+    try:
+        version = expected(text)
+    except EtagMismatch:
+        assert text
+    if version is not None:
+        assert etag_of(version) == text
+
+
+@pytest.mark.parametrize("etag", ['W/"1"', "1", '"01"', '"0"', '"-1"', '"1" ', "*", '"1","2"'])
+def test_an_etag_has_one_spelling(etag: str) -> None:
+    with pytest.raises(EtagMismatch):
+        expected(etag)
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "\n", "é", "a\x00"])
+def test_a_request_id_is_short_and_printable(key: str) -> None:
+    with pytest.raises(InvalidFields):
+        options(CreateImportTaskRequest(request_id=key))
+    assert options(CreateImportTaskRequest(request_id="~ x" + "x" * 252)).key
+
+
+PEERS = (
+    ("ipv4:127.0.0.1:5000", "127.0.0.1"),
+    ("ipv6:%5B::1%5D:5000", "::1"),
+    ("ipv6:[2001:db8::1]:5000", "2001:db8::1"),
+    ("unix:/run/x:1", ""),
+    ("", ""),
+)
+
+
+@pytest.mark.parametrize(("peer", "address"), PEERS)
+def test_a_peer_has_an_address(peer: str, address: str) -> None:
+    assert address_of(peer) == address
 
 
 def test_a_total_fits_its_field() -> None:
@@ -137,12 +227,12 @@ def test_a_total_fits_its_field() -> None:
 def test_a_mask_names_writable_fields_once() -> None:
     task = ImportTask(name="n", isrc="i", version=3)
     writable = ("isrc", "target")
-    for paths, expected in {
+    for paths, named in {
         (): {"isrc"},
         ("*",): {"isrc", "target"},
         ("target", "target", "version", "progress.done_bytes"): {"target"},
     }.items():
-        assert masks.masked(task, FieldMask(paths=paths), writable) == expected
+        assert masks.masked(task, FieldMask(paths=paths), writable) == named
 
 
 def test_every_wrong_path_is_named() -> None:

@@ -1,0 +1,79 @@
+"""Who is let in, and how often."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from services.api.domain.errors import RateLimited
+from services.api.grpc.caller import caller, set_caller
+from services.api.grpc.mapping import mapped
+from services.api.grpc.surround import Surround
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.api.grpc.surround import Context, Handler
+    from services.api.limits import RateLimiter
+    from services.api.use_cases.tokens import Tokens
+
+HEALTH: Final = "/grpc.health."
+
+
+class Guarded(Surround):
+    """Surrounds all but health: a probe has no token. Reflection is for insiders."""
+
+    def applies(self, method: str, handler: Handler) -> bool:  # noqa: ARG002 - the base's signature
+        """Whatever is not health."""
+        return not method.startswith(HEALTH)
+
+
+class Auth(Guarded):
+    """Lets only holders of a good token in."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        """Ask these tokens."""
+        self._tokens = tokens
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Find out who calls, before anything else is looked at."""
+        async with mapped(method, context):
+            who = await self._tokens.authenticate(bearer(context.invocation_metadata()))
+            set_caller(replace(who, address=address_of(context.peer())))
+        yield
+
+
+class RateLimit(Guarded):
+    """Refuses those who call too often."""
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        """Ask this limiter."""
+        self._limiter = limiter
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Count the call; a stream is one call."""
+        async with mapped(method, context):
+            allowance = self._limiter.take(caller())
+            if not allowance.allowed:
+                raise RateLimited(timedelta(seconds=allowance.reset_seconds))
+        yield
+
+
+def bearer(metadata: Any) -> str | None:
+    """The token of the one ``authorization: Bearer`` entry (RFC 6750); None if it is not so."""
+    values = [value for key, value in metadata or () if key == "authorization"]
+    if len(values) != 1:
+        return None
+    scheme, _, token = values[0].partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def address_of(peer: str) -> str:
+    """The IP address in gRPC's name of a peer; empty for a peer without one."""
+    kind, _, rest = unquote(peer).partition(":")
+    return rest.rpartition(":")[0].strip("[]") if kind in {"ipv4", "ipv6"} else ""

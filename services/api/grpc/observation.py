@@ -1,0 +1,111 @@
+"""What is seen of calls from outside: traces and metrics."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+from grpc import StatusCode, aio
+from opentelemetry import context as spans
+from opentelemetry import propagate, trace
+
+from services.api.grpc.mapping import OURS
+from services.api.grpc.surround import Surround
+from shared.telemetry.metrics import RPC_SECONDS, RPCS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from services.api.grpc.surround import Context, Handler
+
+_OUR_FAULT: Final = frozenset(
+    {
+        StatusCode.UNKNOWN,
+        StatusCode.DEADLINE_EXCEEDED,
+        StatusCode.UNIMPLEMENTED,
+        StatusCode.INTERNAL,
+        StatusCode.UNAVAILABLE,
+        StatusCode.DATA_LOSS,
+    }
+)
+"""The codes that make a server's span an error (OpenTelemetry's conventions for RPC)."""
+
+
+class Trace(Surround):
+    """A span for each call, in the trace that the caller's metadata name (W3C Trace Context)."""
+
+    def applies(self, method: str, handler: Handler) -> bool:  # noqa: ARG002 - the base's signature
+        """All of our calls; those of probes would only be noise."""
+        return method.startswith(OURS)
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Begin the span, and end it with the call's code."""
+        name = method.removeprefix("/")
+        service, _, rpc = name.partition("/")
+        span = trace.get_tracer(__name__).start_span(
+            name,
+            propagate.extract(_texts(context)),
+            trace.SpanKind.SERVER,
+            {"rpc.system": "grpc", "rpc.service": service, "rpc.method": rpc},
+        )
+        # Never detached: it ends with the task of the call, and so may a stream that nobody reads.
+        spans.attach(trace.set_span_in_context(span))
+
+        def end(code: StatusCode) -> None:
+            span.set_attribute("rpc.grpc.status_code", code.value[0])
+            if code in _OUR_FAULT:
+                span.set_status(trace.StatusCode.ERROR)
+            span.end()
+
+        async with _observed(context, end):
+            yield
+
+
+class Metrics(Surround):
+    """Counts and times each call."""
+
+    def applies(self, method: str, handler: Handler) -> bool:  # noqa: ARG002 - the base's signature
+        """All of our calls that somebody serves: few names, whatever callers ask for."""
+        return method.startswith(OURS)
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Count the call when it has ended."""
+        begun = perf_counter()
+
+        def end(code: StatusCode) -> None:
+            RPCS.labels(method, code.name).inc()
+            RPC_SECONDS.labels(method).observe(perf_counter() - begun)
+
+        async with _observed(context, end):
+            yield
+
+
+@asynccontextmanager
+async def _observed(context: Context, end: Callable[[StatusCode], None]) -> AsyncIterator[None]:
+    """Call ``end`` with the code of the call when it has ended."""
+    try:
+        yield
+    except BaseException as error:
+        end(_code(context, error))
+        raise
+    end(_code(context, None))
+
+
+def _code(context: Context, error: BaseException | None) -> StatusCode:
+    if isinstance(error, (CancelledError, GeneratorExit)):
+        out_of_time = context.time_remaining() == 0
+        return StatusCode.DEADLINE_EXCEEDED if out_of_time else StatusCode.CANCELLED
+    if error is not None and not isinstance(error, aio.AbortError):
+        return StatusCode.UNKNOWN
+    # It is a plain 0 until somebody sets it.
+    code: Any = context.code()
+    return code if isinstance(code, StatusCode) else StatusCode.OK
+
+
+def _texts(context: Context) -> dict[str, str]:
+    metadata = context.invocation_metadata() or ()
+    return {key: value for key, value in metadata if isinstance(value, str)}
