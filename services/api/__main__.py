@@ -8,10 +8,15 @@ import sys
 from services.api.app import run
 from services.api.settings import ApiSettings
 from shared.telemetry.logs import configure
+from shared.telemetry.traces import configure_traces
 
 if __name__ == "__main__":
     configure("api")
+    end_traces = configure_traces("api")
     try:
         asyncio.run(run(ApiSettings()))
     except (OSError, RuntimeError) as error:  # an address that is taken, a folder that is not ours
         sys.exit(f"error: START_FAILED: {error}")
+    finally:
+        if end_traces:
+            end_traces()

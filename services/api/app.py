@@ -6,6 +6,7 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from ssl import Purpose, SSLContext, create_default_context
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,9 +17,14 @@ from services.api.db.engine import open_engines
 from services.api.dispatcher import Dispatcher
 from services.api.grpc.messages import event_payload
 from services.api.grpc.server import serve as serve_grpc
+from services.api.grpc.tls import Tls
+from services.api.http.limits import Limits
 from services.api.http.server import make_app
 from services.api.http.server import serve as serve_http
+from services.api.jwt import JwtVerifier
+from services.api.limits import RateLimiter
 from services.api.outbox import Relay
+from services.api.pruner import Pruner
 from services.api.reports import Reports
 from services.api.scrub import Scrub
 from services.api.signals import Signals
@@ -47,6 +53,7 @@ async def run(settings: ApiSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     signals = Signals()
+    trust = settings.trust()
     use_cases = UseCases.build(
         open_engines(settings.database()),
         signals,
@@ -54,6 +61,7 @@ async def run(settings: ApiSettings) -> None:
         settings.policy(),
         settings.limits(),
         timedelta(seconds=settings.dispatch_seconds),
+        JwtVerifier(trust, trust.keys()).verify if trust else None,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(use_cases.executor.close)
@@ -68,12 +76,19 @@ async def run(settings: ApiSettings) -> None:
 @asynccontextmanager
 async def _doors(settings: ApiSettings, use_cases: UseCases) -> AsyncIterator[None]:
     """Both doors open, over the same use cases in the same loop."""
-    grpc = await serve_grpc(use_cases, settings.grpc_listen)
+    limiter = RateLimiter(settings.rate_limit_per_minute)
+    grpc = await serve_grpc(
+        use_cases, settings.grpc_listen, limiter=limiter, tls=_grpc_tls(settings)
+    )
     host, _, port = settings.http_listen.rpartition(":")
-    app = make_app(use_cases, public_url=settings.public_url, ready=use_cases.ready)
-    runner, http_port = await serve_http(app, host, int(port))
+    app = make_app(
+        use_cases, public_url=settings.public_url, ready=use_cases.ready, limiter=limiter
+    )
+    limits, tls = Limits(max_connections=settings.max_connections), _http_tls(settings)
+    runner, http_port = await serve_http(app, host, int(port), limits, tls)
     grpc_host = settings.grpc_listen.rpartition(":")[0]
-    http_url, grpc_address = f"http://{host}:{http_port}", f"{grpc_host}:{grpc.port}"
+    http_url = f"{'https' if tls else 'http'}://{host}:{http_port}"
+    grpc_address = f"{grpc_host}:{grpc.port}"
     tell = asyncio.create_task(_tell_readiness(use_cases.ready, grpc.set_ready))
     write_ready_file(settings.ready_file, http=http_url, grpc=grpc_address)
     _log.info("api_serving", http=http_url, grpc=grpc_address)
@@ -82,6 +97,21 @@ async def _doors(settings: ApiSettings, use_cases: UseCases) -> AsyncIterator[No
     finally:
         tell.cancel()
         await asyncio.gather(grpc.stop(), runner.cleanup())
+
+
+def _grpc_tls(settings: ApiSettings) -> Tls | None:
+    cert, key = settings.grpc_tls_cert_file, settings.grpc_tls_key_file
+    if cert is None or key is None:
+        return None
+    return Tls(cert_file=cert, key_file=key, client_ca_file=settings.grpc_tls_client_ca_file)
+
+
+def _http_tls(settings: ApiSettings) -> SSLContext | None:
+    if settings.http_tls_cert_file is None:
+        return None
+    context = create_default_context(Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.http_tls_cert_file, settings.http_tls_key_file)
+    return context
 
 
 async def _tell_readiness(
@@ -110,6 +140,7 @@ async def _loops(
         Dispatcher(bus, use_cases.dispatch, signals, poll, lease).run(),
         Relay(bus, use_cases.outbox, letters, signals, poll, lease).run(),
         Scrub(use_cases.blobs, store, signals).run(),
+        Pruner(use_cases.retention).run(),
     ]
     tasks = [asyncio.create_task(loop) for loop in running]
     for task in tasks:

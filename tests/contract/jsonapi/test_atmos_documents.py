@@ -1,7 +1,8 @@
 """The published documents of the Atmos API, member by member and in their order.
 
 Each expected document is the published one with this test's ids and moments in it. What is told
-beyond it stands in the resource's ``meta``, which is taken off before comparing.
+beyond it stands in the resource's ``meta``, which is taken off before comparing, and in the last
+link.
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ SINGLE = (
     '{"data": '
     + TASK
     + """, "jsonapi": {"version": "1.0"},
-"links": {"self": "https://domain.com/api/v1/atmos-import-tasks/<ID>"}
+"links": {
+  "self": "https://domain.com/api/v1/atmos-import-tasks/<ID>",
+  "describedby": "https://domain.com/api/v1/openapi.json"
+}
 }"""
 )
 LIST = (
@@ -67,7 +71,8 @@ LIST = (
 "links": {
   "first": "https://domain.com/api/v1/atmos-import-tasks?page%5Bnumber%5D=1&page%5Bsize%5D=1",
   "last": "https://domain.com/api/v1/atmos-import-tasks?page%5Bnumber%5D=3&page%5Bsize%5D=1",
-  "next": "https://domain.com/api/v1/atmos-import-tasks?page%5Bnumber%5D=2&page%5Bsize%5D=1"
+  "next": "https://domain.com/api/v1/atmos-import-tasks?page%5Bnumber%5D=2&page%5Bsize%5D=1",
+  "describedby": "https://domain.com/api/v1/openapi.json"
 }
 }"""
 )

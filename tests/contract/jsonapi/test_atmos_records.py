@@ -68,7 +68,7 @@ async def test_get(client: Client, core: Core) -> None:
             "meta": {"warnings": []},
         },
         "jsonapi": {"version": "1.0"},
-        "links": {"self": url},
+        "links": {"self": url, "describedby": "https://domain.com/api/v1/openapi.json"},
     }
     assert answer.status == 200
     assert answer.body == msgspec.json.encode(expected)

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 TASKS = "/atmos-import-tasks"
 URL = "https://domain.com/api/v1/atmos-import-tasks"
-
-
+DESCRIBED = {"describedby": "https://domain.com/api/v1/openapi.json"}
 UNKNOWN = "01924f3b-ffff-7000-bbbb-00000000dead"
 
 
@@ -265,7 +264,7 @@ async def test_related_track(client: Client, core: Core) -> None:
     track = str(task.target.id)
     related = await client.get(f"{TASKS}/{task.id}/track")
     assert related.status == 200
-    assert related.document["links"] == {"self": f"{URL}/{task.id}/track"}
+    assert related.document["links"] == {"self": f"{URL}/{task.id}/track", **DESCRIBED}
     alone = await client.get(f"/tracks/{track}")
     assert related.document["data"] == alone.document["data"]
     linkage = await client.get(f"{TASKS}/{task.id}/relationships/track")
@@ -278,6 +277,7 @@ async def test_related_track(client: Client, core: Core) -> None:
             {
                 "related": f"{URL}/{task.id}/track",
                 "self": f"{URL}/{task.id}/relationships/track",
+                **DESCRIBED,
             },
         ),
     ]

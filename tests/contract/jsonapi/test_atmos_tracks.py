@@ -39,7 +39,7 @@ async def test_from_create_to_delete(client: Client) -> None:
             "links": {"self": url},
         },
         "jsonapi": {"version": "1.0"},
-        "links": {"self": url},
+        "links": {"self": url, "describedby": "https://domain.com/api/v1/openapi.json"},
     }
     assert created.body == msgspec.json.encode(expected)
     path = f"/tracks/{data['id']}"

@@ -12,7 +12,7 @@ import pytest
 from msgspec import Meta
 
 from services.api.http.jsonapi.parse import parse_id
-from services.api.http.jsonapi.resource import Attribute, Filter, Resource, ToOne
+from services.api.http.jsonapi.resource import Attribute, Filter, Resource, Sort, ToOne
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +63,7 @@ def books() -> Resource[Book]:
             Filter(name="id", field="ids", parse=parse_id),
             Filter(name="shelf-mark", field="shelf_marks", parse=lambda text: text or None),
         ),
+        sorts=(Sort(name="addedAt", field="added_at"), Sort(name="bookTitle", field="name")),
         meta=_meta,
     )
 

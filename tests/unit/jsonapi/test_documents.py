@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from services.api.http.jsonapi.resource import Resource
 
 BASE = "https://domain.com/api/v1"
+DESCRIBED = f'"describedby": "{BASE}/openapi.json"'
 ID = "01924f3b-2222-7000-bbbb-000000000002"
 BOOK = f"""{{
   "type": "books",
@@ -52,7 +53,8 @@ def documents() -> Documents:
 
 def test_single(documents: Documents, books: Resource[Any], book: Any) -> None:
     expected = f"""{{
-      "data": {BOOK}, "jsonapi": {{"version": "1.0"}}, "links": {{"self": "{BASE}/books/{ID}"}}
+      "data": {BOOK}, "jsonapi": {{"version": "1.0"}},
+      "links": {{"self": "{BASE}/books/{ID}", {DESCRIBED}}}
     }}"""
     assert msgspec.json.encode(documents.single(books, book)) == _compact(expected)
 
@@ -69,7 +71,8 @@ def test_collection(documents: Documents, books: Resource[Any], book: Any) -> No
       "links": {{
         "first": "{BASE}/books?page%5Bnumber%5D=1&page%5Bsize%5D=20",
         "last": "{BASE}/books?page%5Bnumber%5D=3&page%5Bsize%5D=20",
-        "next": "{BASE}/books?page%5Bnumber%5D=2&page%5Bsize%5D=20"
+        "next": "{BASE}/books?page%5Bnumber%5D=2&page%5Bsize%5D=20",
+        {DESCRIBED}
       }}
     }}"""
     document = documents.collection(books, Page((book,), 42), Query())
@@ -79,11 +82,11 @@ def test_collection(documents: Documents, books: Resource[Any], book: Any) -> No
 @pytest.mark.parametrize(
     ("number", "count", "total", "meta", "names"),
     [
-        (1, 0, 0, (1, 0, 1, 10, 0, 0), ["first", "last"]),
-        (1, 10, 10, (1, 1, 1, 10, 10, 10), ["first", "last"]),
-        (2, 1, 11, (2, 11, 2, 10, 11, 11), ["first", "last", "prev"]),
-        (2, 10, 30, (2, 11, 3, 10, 20, 30), ["first", "last", "next", "prev"]),
-        (9, 0, 30, (9, 0, 3, 10, 0, 30), ["first", "last", "prev"]),
+        (1, 0, 0, (1, 0, 1, 10, 0, 0), ["first", "last", "describedby"]),
+        (1, 10, 10, (1, 1, 1, 10, 10, 10), ["first", "last", "describedby"]),
+        (2, 1, 11, (2, 11, 2, 10, 11, 11), ["first", "last", "prev", "describedby"]),
+        (2, 10, 30, (2, 11, 3, 10, 20, 30), ["first", "last", "next", "prev", "describedby"]),
+        (9, 0, 30, (9, 0, 3, 10, 0, 30), ["first", "last", "prev", "describedby"]),
     ],
     ids=["empty", "one page", "last page", "middle", "past the end"],
 )
@@ -126,7 +129,8 @@ def test_linkage(documents: Documents, books: Resource[Any], book: Any) -> None:
       "jsonapi": {{"version": "1.0"}},
       "links": {{
         "related": "{BASE}/books/{ID}/main-author",
-        "self": "{BASE}/books/{ID}/relationships/main-author"
+        "self": "{BASE}/books/{ID}/relationships/main-author",
+        {DESCRIBED}
       }}
     }}"""
     assert msgspec.json.encode(documents.linkage(books, book, author)) == _compact(expected)
@@ -134,10 +138,11 @@ def test_linkage(documents: Documents, books: Resource[Any], book: Any) -> None:
 
 
 def test_nothing_related(documents: Documents, books: Resource[Any], book: Any) -> None:
-    document = documents.related(books, book, books.relationships[1], None)
+    url = documents.relationship(books, book, books.relationships[1])["related"]
+    document = documents.related(url, None)
     expected = f"""{{
       "data": null,
       "jsonapi": {{"version": "1.0"}},
-      "links": {{"self": "{BASE}/books/{ID}/copy"}}
+      "links": {{"self": "{BASE}/books/{ID}/copy", {DESCRIBED}}}
     }}"""
     assert msgspec.json.encode(document) == _compact(expected)

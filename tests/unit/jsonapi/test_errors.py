@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from services.api.domain import errors as domain
-from services.api.domain.errors import InvalidFields, Refusal, RelatedNotFound, Violation
+from services.api.domain.errors import (
+    InUse,
+    InvalidFields,
+    KeyReused,
+    RateLimited,
+    Refusal,
+    RelatedNotFound,
+    Violation,
+)
 from services.api.http.jsonapi.errors import Error, JsonApiError, from_refusal, in_names_of
 from services.api.http.jsonapi.resource import label
 
@@ -99,6 +108,16 @@ def test_related_not_found(books: Resource[Any]) -> None:
     assert part.errors == (Error(404, text, pointer="/data"),)
 
 
+def test_when_to_come_back() -> None:
+    error = from_refusal(RateLimited(timedelta(seconds=1.2)))
+    assert error.headers == {"Retry-After": "2"}
+
+
+def test_an_error_about_a_header() -> None:
+    [error] = from_refusal(KeyReused()).errors
+    assert error.render()["source"] == {"header": "Idempotency-Key"}
+
+
 def test_every_refusal_has_a_status() -> None:
     expected = {
         "InvalidFields": 422,
@@ -110,12 +129,18 @@ def test_every_refusal_has_a_status() -> None:
         "Unauthenticated": 401,
         "ScopeMissing": 403,
         "Unavailable": 503,
+        "EtagMismatch": 412,
+        "KeyReused": 422,
+        "RateLimited": 429,
+        "OperationRefused": 409,
     }
-    arguments: dict[str, tuple[str, ...]] = {
+    arguments: dict[str, tuple[Any, ...]] = {
         "InvalidQuery": ("skip", "Too far."),
         "NotFound": ("tracks", "1"),
         "RelatedNotFound": ("target", "tracks", "1"),
         "ScopeMissing": ("tasks:read",),
+        "RateLimited": (timedelta(seconds=1.5),),
+        "OperationRefused": (1, InUse()),
     }
     assert {kind.__name__ for kind in Refusal.__subclasses__()} == expected.keys()
     for name, status in expected.items():

@@ -8,7 +8,13 @@ from uuid import UUID
 import pytest
 
 from services.api.http.jsonapi.errors import JsonApiError
-from services.api.http.jsonapi.queries import Query, parse_query, reject_parameters
+from services.api.http.jsonapi.queries import (
+    Query,
+    Shape,
+    parse_query,
+    parse_shape,
+    reject_parameters,
+)
 
 if TYPE_CHECKING:
     from services.api.http.jsonapi.resource import Resource
@@ -19,7 +25,7 @@ TWO = "01924f3b-2222-7000-bbbb-000000000002"
 
 def _refusals(books: Resource[Any], *pairs: tuple[str, str]) -> list[dict[str, object]]:
     with pytest.raises(JsonApiError) as caught:
-        parse_query(books, pairs)
+        parse_query(books, pairs, {"books": books})
     assert caught.value.status == 400
     return [error.render() for error in caught.value.errors]
 
@@ -34,11 +40,13 @@ def _refusal(detail: str, parameter: str) -> dict[str, object]:
 
 
 def test_defaults(books: Resource[Any]) -> None:
-    assert parse_query(books, ()) == Query(number=1, size=20, filters={}, others=())
+    assert parse_query(books, (), {"books": books}) == Query(
+        number=1, size=20, filters={}, others=()
+    )
 
 
 def test_page(books: Resource[Any]) -> None:
-    query = parse_query(books, (("page[number]", "3"), ("page[size]", "100")))
+    query = parse_query(books, (("page[number]", "3"), ("page[size]", "100")), {"books": books})
     assert (query.number, query.size, query.skip) == (3, 100, 200)
     assert query.others == ()
 
@@ -60,25 +68,60 @@ def test_wrong_page_number(books: Resource[Any], text: str) -> None:
 
 def test_filters_take_comma_lists_and_repetition(books: Resource[Any]) -> None:
     both = frozenset({UUID(ONE), UUID(TWO)})
-    comma = parse_query(books, (("filter[id]", f"{ONE}, {TWO}"),))
-    repeated = parse_query(books, (("filter[id][]", ONE), ("filter[id][]", TWO)))
+    comma = parse_query(books, (("filter[id]", f"{ONE}, {TWO}"),), {"books": books})
+    repeated = parse_query(books, (("filter[id][]", ONE), ("filter[id][]", TWO)), {"books": books})
     assert comma.filters == repeated.filters == {"ids": both}
     assert repeated.others == (("filter[id][]", ONE), ("filter[id][]", TWO))
 
 
 @pytest.mark.parametrize("text", ["", "no-uuid", "01924f3b222270000bbbb000000000002"])
 def test_what_cannot_match_matches_nothing(books: Resource[Any], text: str) -> None:
-    assert parse_query(books, (("filter[id]", text),)).filters == {"ids": frozenset()}
+    assert parse_query(books, (("filter[id]", text),), {"books": books}).filters == {
+        "ids": frozenset()
+    }
 
 
 def test_all_that_is_wrong_is_said_at_once(books: Resource[Any]) -> None:
-    pairs = (("filter[b]", "1"), ("filter[a]", "1"), ("page[before]", "1"), ("page[size]", "0"))
-    assert _refusals(books, *pairs, ("q", "1"), ("include", "copy")) == [
-        _refusal("Parameter include is not allowed.", "include"),
+    pairs = (("filter[b]", "1"), ("filter[a]", "1"), ("page[limit]", "1"), ("page[size]", "0"))
+    more = (("include", "x.y,copy"), ("fields[books]", "copy,x"), ("fields[y]", ""), ("sort", "z"))
+    assert _refusals(books, *pairs, *more, ("q", "1")) == [
         _refusal("Parameter q is not allowed.", "q"),
+        _refusal("Include path x.y is not allowed.", "include"),
+        _refusal("Sparse field set books.x is not allowed.", "fields"),
+        _refusal("Resource type y is not recognised.", "fields"),
         _refusal("Filter parameters a, b are not allowed.", "filter"),
-        _refusal("Page parameter before is not allowed.", "page"),
+        _refusal("Sort parameter z is not allowed.", "sort"),
+        _refusal("Page parameter limit is not allowed.", "page"),
         _refusal("The page size must be a whole number between 1 and 100.", "page[size]"),
+    ]
+
+
+def test_order(books: Resource[Any]) -> None:
+    for text, order in (
+        ("addedAt", (("added_at", False),)),
+        ("-addedAt,bookTitle", (("added_at", True), ("name", False))),
+        ("bookTitle, -bookTitle", (("name", False),)),
+        ("", ()),
+    ):
+        assert parse_query(books, (("sort", text),), {"books": books}).order == order
+
+
+def test_shape(books: Resource[Any]) -> None:
+    pairs = (("include", "copy,mainAuthor,copy"), ("fields[books]", "copy"), ("fields[books]", ""))
+    shape = parse_shape(books, pairs, {"books": books})
+    assert shape.include == ("copy", "mainAuthor")
+    assert shape.fields == {"books": frozenset({"copy"})}
+    assert shape.given == pairs
+    assert parse_shape(books, (("include", ""),), {"books": books}).include == ()
+    assert parse_shape(books, (), {"books": books}) == Shape()
+
+
+@pytest.mark.parametrize("name", ["sort", "page[size]", "filter[id]", "page[after]"])
+def test_what_only_lists_know(books: Resource[Any], name: str) -> None:
+    with pytest.raises(JsonApiError) as caught:
+        parse_shape(books, ((name, "1"),), {"books": books})
+    assert [error.render() for error in caught.value.errors] == [
+        _refusal(f"Parameter {name} is not allowed.", name)
     ]
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from services.api.domain.lifecycle import Status
+from services.api.domain.lifecycle import FINAL, Status
 from services.api.domain.queries import RecordQuery, TaskQuery, TrackQuery
+from services.api.domain.task import DOLBY_ATMOS
 from services.api.domain.values import parse_isrc
 from services.api.http.jsonapi.app import make_jsonapi_app
-from services.api.http.jsonapi.endpoints import Operations, Served
+from services.api.http.jsonapi.operations import Following, Operations, Served, Units
 from services.api.http.jsonapi.parse import parse_id
-from services.api.http.jsonapi.resource import Attribute, Filter, Resource, ToOne
+from services.api.http.jsonapi.resource import Attribute, Filter, Resource, Sort, ToOne
 from services.api.use_cases.import_tasks import TaskFields
 from services.api.use_cases.tracks import MAX_TITLE, TrackFields
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from services.api.use_cases.records import Records
     from services.api.use_cases.tracks import Tracks
     from services.api.use_cases.use_cases import UseCases
+    from services.api.use_cases.watching import Watching
 
 PREFIX = "/api/v1"
 
@@ -175,20 +177,51 @@ TASKS: Resource[Task] = Resource(
         Filter(name="status", field="statuses", parse=_status),
         Filter(name="track-id", field="target_ids", parse=parse_id),
     ),
+    sorts=(
+        Sort(name="createdAt", field="created_at"),
+        Sort(name="updatedAt", field="updated_at"),
+        Sort(name="status", field="status"),
+    ),
     meta=_task_meta,
+    version=attrgetter("version"),
+    required=_REQUIRED,
 )
 
 
-def _task_operations(tasks: ImportTasks) -> Operations[Task]:
+def _task_operations(tasks: ImportTasks, watching: Watching) -> Operations[Task]:
     return Operations(
         list=lambda who, query: tasks.list(who, TaskQuery(**_slice(query))),
         get=tasks.get,
-        create=lambda who, fields: tasks.create(who, TaskFields(**fields), required=_REQUIRED),
-        update=lambda who, id_, fields: tasks.update(
+        create=lambda who, fields, options: tasks.create(
+            who, TaskFields(**fields), required=_REQUIRED, options=options
+        ),
+        update=lambda who, id_, fields, version: tasks.update(
+            who, id_, TaskFields(**fields), required=_REQUIRED, version=version
+        ),
+        delete=lambda who, id_, version: tasks.delete(who, id_, version=version),
+        actions={
+            "retry": lambda who, id_, version, options: tasks.retry(
+                who, id_, version=version, options=options
+            )
+        },
+        units=_task_units(tasks),
+        following=Following(
+            watch=watching.watch,
+            is_final=lambda task: task.status in FINAL,
+            changes=watching.changes,
+        ),
+    )
+
+
+def _task_units(tasks: ImportTasks) -> Units:
+    return Units(
+        creating=lambda who, fields: tasks.creating(
+            who, TaskFields(**fields), master_type=DOLBY_ATMOS, required=_REQUIRED
+        ),
+        updating=lambda who, id_, fields: tasks.updating(
             who, id_, TaskFields(**fields), required=_REQUIRED
         ),
-        delete=tasks.delete,
-        actions={"retry": tasks.retry},
+        deleting=tasks.deleting,
     )
 
 
@@ -208,6 +241,12 @@ TRACKS: Resource[Track] = Resource(
         Attribute(name="updatedAt", kind=datetime, read=attrgetter("updated_at")),
     ),
     filters=(Filter(name="id", field="ids", parse=parse_id),),
+    sorts=(
+        Sort(name="createdAt", field="created_at"),
+        Sort(name="updatedAt", field="updated_at"),
+    ),
+    version=attrgetter("version"),
+    required=("title",),
 )
 
 
@@ -215,9 +254,18 @@ def _track_operations(tracks: Tracks) -> Operations[Track]:
     return Operations(
         list=lambda who, query: tracks.list(who, TrackQuery(**_slice(query))),
         get=tracks.get,
-        create=lambda who, fields: tracks.create(who, TrackFields(**fields)),
-        update=lambda who, id_, fields: tracks.update(who, id_, TrackFields(**fields)),
-        delete=tracks.delete,
+        create=lambda who, fields, options: tracks.create(
+            who, TrackFields(**fields), options=options
+        ),
+        update=lambda who, id_, fields, version: tracks.update(
+            who, id_, TrackFields(**fields), version=version
+        ),
+        delete=lambda who, id_, version: tracks.delete(who, id_, version=version),
+        units=Units(
+            creating=lambda who, fields: tracks.creating(who, TrackFields(**fields)),
+            updating=lambda who, id_, fields: tracks.updating(who, id_, TrackFields(**fields)),
+            deleting=tracks.deleting,
+        ),
     )
 
 
@@ -261,6 +309,7 @@ RECORDS: Resource[Record] = Resource(
         Filter(name="track-id", field="target_ids", parse=parse_id),
         Filter(name="isrc", field="isrcs", parse=parse_isrc),
     ),
+    sorts=(Sort(name="createdAt", field="created_at"),),
     meta=_record_meta,
 )
 
@@ -273,16 +322,24 @@ def _record_operations(records: Records) -> Operations[Record]:
 
 
 def _slice(query: Query) -> dict[str, Any]:
-    return {**query.filters, "skip": query.skip, "limit": query.size}
+    return {
+        **query.filters,
+        "skip": query.skip,
+        "limit": query.size,
+        "order": query.order,
+        "after": query.after,
+        "before": query.before,
+    }
 
 
 def make_facade(use_cases: UseCases, public_url: str | None) -> web.Application:
     """The application to mount at PREFIX; ``public_url`` starts every link."""
     return make_jsonapi_app(
-        Served(TASKS, _task_operations(use_cases.import_tasks)),
+        Served(TASKS, _task_operations(use_cases.import_tasks, use_cases.watching)),
         Served(TRACKS, _track_operations(use_cases.tracks)),
         Served(RECORDS, _record_operations(use_cases.records)),
         prefix=PREFIX,
         public_url=public_url,
         authenticate=use_cases.tokens.authenticate,
+        run=use_cases.operations.run,
     )

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from services.api.http.authentication import authentication
-from services.api.http.jsonapi.endpoints import Api, Served
+from services.api.http.jsonapi.api import Api
+from services.api.http.jsonapi.atomic import Atomic
+from services.api.http.jsonapi.endpoints import Endpoints
+from services.api.http.jsonapi.events import Streams
+from services.api.http.jsonapi.feeds import Feeds
 from services.api.http.jsonapi.middlewares import error_boundary, negotiation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from services.api.domain.principal import Principal
+    from services.api.http.jsonapi.atomic import Run
+    from services.api.http.jsonapi.operations import Served
 
 
 def make_jsonapi_app(
@@ -21,11 +27,25 @@ def make_jsonapi_app(
     prefix: str,
     public_url: str | None,
     authenticate: Callable[[str | None], Awaitable[Principal]],
+    run: Run | None = None,
 ) -> web.Application:
     """The application with the routes of these resources, to be mounted at ``prefix``.
 
     ``public_url`` starts every link; without it links lead to the host that the request named.
+    ``run`` runs several operations in one transaction; without it there are no atomic requests.
     """
     app = web.Application(middlewares=[error_boundary, negotiation, authentication(authenticate)])
-    app.add_routes(Api(served, prefix, public_url).routes())
+    api, streams = Api(served, prefix, public_url), Streams()
+    app.on_shutdown.append(streams.stop)
+    app.add_routes(_routes(api, streams))
+    if run is not None:
+        app.add_routes(Atomic(api, run).routes())
     return app
+
+
+def _routes(api: Api, streams: Streams) -> Iterator[web.RouteDef]:
+    for each in api.served.values():
+        yield from Endpoints(api, each).routes()
+        following = each.operations.following
+        if following is not None:
+            yield from Feeds(api, each.resource, following, streams).routes()

@@ -11,18 +11,27 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from services.api.http.jsonapi import cursors
+from services.api.http.jsonapi.queries import WHOLE, Shape
 from services.api.http.jsonapi.resource import Resource, ToOne, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
     from services.api.domain.page import Page
-    from services.api.http.jsonapi.queries import Query
+    from services.api.http.jsonapi.queries import Pairs, Query
 
 Document = dict[str, object]
+Found = tuple[Resource[Any], Any]
+"""An object and what it is."""
+
 T = TypeVar("T")
 
 JSONAPI = {"version": "1.0"}
+BY_CURSOR = {"version": "1.1", "profile": [cursors.PROFILE]}
+DESCRIPTION = "openapi.json"
+"""Where, below the base, the API describes itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +40,73 @@ class Documents:
 
     base: str
 
-    def single(self, resource: Resource[T], item: T) -> Document:
-        """The document of one resource."""
-        return _document(self.resource(resource, item), {"self": self.url(resource, item)})
+    def single(
+        self,
+        resource: Resource[T],
+        item: T,
+        shape: Shape = WHOLE,
+        included: Iterable[Found] | None = None,
+    ) -> Document:
+        """The document of one resource, with what is included."""
+        data = self.resource(resource, item, shape)
+        return self._document(data, self.url(resource, item), shape, included)
 
-    def collection(self, resource: Resource[T], page: Page[T], query: Query) -> Document:
+    def collection(
+        self,
+        resource: Resource[T],
+        page: Page[T],
+        query: Query,
+        included: Iterable[Found] | None = None,
+    ) -> Document:
         """The document of one page of a collection."""
+        url = f"{self.base}/{resource.type}"
+        data = [self._item(resource, item, query) for item in page.items]
         last = max(1, -(-page.total // query.size))
-        data = [self.resource(resource, item) for item in page.items]
-        return {
-            "data": data,
-            "meta": {"page": _page_meta(query, last, len(data), page.total)},
-            "jsonapi": JSONAPI,
-            "links": _page_links(f"{self.base}/{resource.type}", query, last),
+        document: Document = {"data": data}
+        if included is not None:
+            document["included"] = self._included(included, query.shape)
+        if query.by_cursor:
+            meta, links = _cursor_meta(query, page), _cursor_links(url, query, page)
+        else:
+            meta, links = _page_meta(query, last, page), _page_links(url, query, last)
+        return document | {
+            "meta": {"page": meta},
+            "jsonapi": BY_CURSOR if query.by_cursor else JSONAPI,
+            "links": links | self._description(),
         }
 
     def related(
-        self, resource: Resource[T], item: T, to_one: ToOne[T], found: Document | None
+        self,
+        url: str,
+        found: Found | None,
+        shape: Shape = WHOLE,
+        included: Iterable[Found] | None = None,
     ) -> Document:
-        """The document of a related resource, already rendered, or of none."""
-        return _document(found, {"self": self._relationship(resource, item, to_one)["related"]})
+        """The document of a related resource, or of none, at the URL of the relationship."""
+        data = self.resource(*found, shape) if found else None
+        return self._document(data, url, shape, included)
 
     def linkage(self, resource: Resource[T], item: T, to_one: ToOne[T]) -> Document:
         """The document of a relationship URL."""
-        id_ = to_one.linkage(item)
-        data: Document | None = None if id_ is None else {"type": to_one.type, "id": str(id_)}
-        return _document(data, self._relationship(resource, item, to_one))
+        links = self.relationship(resource, item, to_one) | self._description()
+        return {"data": _linkage(item, to_one), "jsonapi": JSONAPI, "links": links}
 
-    def resource(self, resource: Resource[T], item: T) -> Document:
-        """A resource object; linkage stays at its relationship URLs."""
-        rendered: Document = {
-            "type": resource.type,
-            "id": str(resource.id(item)),
-            "attributes": {each.name: _value(each.read(item)) for each in resource.attributes},
+    def resource(self, resource: Resource[T], item: T, shape: Shape = WHOLE) -> Document:
+        """A resource object; linkage is in it for what is included."""
+        rendered: Document = {"type": resource.type, "id": str(resource.id(item))}
+        attributes = {
+            each.name: _value(each.read(item))
+            for each in resource.attributes
+            if shape.shows(resource.type, each.name)
         }
-        if resource.relationships:
-            rendered["relationships"] = {
-                each.name: {"links": self._relationship(resource, item, each)}
-                for each in resource.relationships
-            }
+        relationships = {
+            each.name: self._related_object(resource, item, each, shape)
+            for each in resource.relationships
+            if shape.shows(resource.type, each.name)
+        }
+        for name, members in (("attributes", attributes), ("relationships", relationships)):
+            if members:
+                rendered[name] = members
         rendered["links"] = {"self": self.url(resource, item)}
         if resource.meta is not None:
             meta = resource.meta(item)
@@ -78,48 +115,110 @@ class Documents:
 
     def url(self, resource: Resource[T], item: T) -> str:
         """Where a resource is."""
-        return self._url(resource, resource.id(item))
+        return f"{self.base}/{resource.type}/{resource.id(item)}"
 
-    def _url(self, resource: Resource[Any], id_: UUID) -> str:
-        return f"{self.base}/{resource.type}/{id_}"
-
-    def _relationship(self, resource: Resource[T], item: T, to_one: ToOne[T]) -> dict[str, str]:
+    def relationship(self, resource: Resource[T], item: T, to_one: ToOne[T]) -> dict[str, str]:
+        """The links of a relationship."""
         url = self.url(resource, item)
         return {
             "related": f"{url}/{to_one.segment}",
             "self": f"{url}/relationships/{to_one.segment}",
         }
 
+    def _item(self, resource: Resource[T], item: T, query: Query) -> Document:
+        rendered = self.resource(resource, item, query.shape)
+        if not query.by_cursor:
+            return rendered
+        meta: Any = rendered.get("meta", {})
+        return rendered | {"meta": {**meta, "page": {"cursor": cursors.encode(item, query.order)}}}
 
-def _document(data: Document | None, links: dict[str, str]) -> Document:
-    return {"data": data, "jsonapi": JSONAPI, "links": links}
+    def _related_object(
+        self, resource: Resource[T], item: T, to_one: ToOne[T], shape: Shape
+    ) -> Document:
+        related: Document = {"links": self.relationship(resource, item, to_one)}
+        if to_one.name in (shape.include or ()):
+            related["data"] = _linkage(item, to_one)
+        return related
+
+    def _document(
+        self, data: Document | None, url: str, shape: Shape, included: Iterable[Found] | None
+    ) -> Document:
+        document: Document = {"data": data}
+        if included is not None:
+            document["included"] = self._included(included, shape)
+        links = {"self": _with(url, shape.given)} | self._description()
+        return document | {"jsonapi": JSONAPI, "links": links}
+
+    def _included(self, included: Iterable[Found], shape: Shape) -> list[Document]:
+        # What was asked for along the primary data is not asked for along what comes with it.
+        shape = Shape(fields=shape.fields)
+        return [self.resource(resource, item, shape) for resource, item in included]
+
+    def _description(self) -> dict[str, str]:
+        return {"describedby": f"{self.base}/{DESCRIPTION}"}
+
+
+def _linkage(item: T, to_one: ToOne[T]) -> Document | None:
+    id_: UUID | None = to_one.linkage(item)
+    return None if id_ is None else {"type": to_one.type, "id": str(id_)}
 
 
 def _value(value: object) -> object:
     return timestamp(value) if isinstance(value, datetime) else value
 
 
-def _page_meta(query: Query, last: int, count: int, total: int) -> dict[str, int]:
+def _with(url: str, parameters: Pairs) -> str:
+    return f"{url}?{urlencode(parameters, quote_via=quote)}" if parameters else url
+
+
+def _page_meta(query: Query, last: int, page: Page[Any]) -> Mapping[str, object]:
+    count = len(page.items)
     return {
         "currentPage": query.number,
         "from": query.skip + 1 if count else 0,
         "lastPage": last,
         "perPage": query.size,
         "to": query.skip + count if count else 0,
-        "total": total,
+        "total": page.total,
     }
 
 
-def _page_links(url: str, query: Query, last: int) -> dict[str, str]:
+def _page_links(url: str, query: Query, last: int) -> dict[str, str | None]:
     """First and last always; the neighbours where there are such pages."""
 
     def at(number: int) -> str:
         page = (("page[number]", str(number)), ("page[size]", str(query.size)))
-        return f"{url}?{urlencode((*query.others, *page), quote_via=quote)}"
+        return _with(url, (*query.others, *page))
 
-    links = {"first": at(1), "last": at(last)}
+    links: dict[str, str | None] = {"first": at(1), "last": at(last)}
     if query.number < last:
         links["next"] = at(query.number + 1)
     if query.number > 1:
         links["prev"] = at(min(query.number - 1, last))
     return links
+
+
+def _cursor_meta(query: Query, page: Page[Any]) -> Mapping[str, object]:
+    if query.after is not None and query.before is not None and page.more:
+        return {"rangeTruncated": True, "total": page.total}
+    return {"total": page.total}
+
+
+def _cursor_links(url: str, query: Query, page: Page[Any]) -> dict[str, str | None]:
+    """The neighbours, null where there is certainly none; an empty cursor is the list's start."""
+
+    def at(side: str, cursor: str) -> str:
+        pairs = ((f"page[{side}]", cursor), ("page[size]", str(query.size)))
+        return _with(url, (*query.others, *pairs))
+
+    def beside(side: str, *, certain: bool, exists: bool) -> str | None:
+        if not page.items or (certain and not exists):
+            return None
+        return at(side, cursors.encode(page.items[0 if side == "before" else -1], query.order))
+
+    backwards = query.before is not None and query.after is None
+    return {
+        "first": at("after", ""),
+        "next": beside("after", certain=query.before is None, exists=page.more),
+        "prev": beside("before", certain=query.after is None, exists=backwards and page.more),
+    }

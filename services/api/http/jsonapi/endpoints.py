@@ -2,87 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from uuid import UUID
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aiohttp import web
 
-from services.api.domain.errors import NotFound
-from services.api.domain.principal import Principal
+from services.api.domain.errors import EtagMismatch
 from services.api.http.authentication import PRINCIPAL
-from services.api.http.jsonapi.documents import Documents
+from services.api.http.jsonapi import cursors
+from services.api.http.jsonapi.conditions import entity_tag, expected_versions, is_known
 from services.api.http.jsonapi.errors import Error, JsonApiError, in_names_of
-from services.api.http.jsonapi.media import read_document, respond
-from services.api.http.jsonapi.parse import (
-    Members,
-    parse_change,
-    parse_id,
-    parse_linkage,
-    parse_new,
-)
-from services.api.http.jsonapi.queries import Query, parse_query, reject_parameters
+from services.api.http.jsonapi.includes import load_included
+from services.api.http.jsonapi.media import accepted_profile, headed, read_document, respond
+from services.api.http.jsonapi.operations import Act, Create, Delete, Operations, Served, Update
+from services.api.http.jsonapi.parse import parse_change, parse_linkage, parse_new
+from services.api.http.jsonapi.queries import parse_query, parse_shape, reject_parameters
+from services.api.http.jsonapi.requests import addressed, options_of
 from services.api.http.jsonapi.resource import label
 
 if TYPE_CHECKING:
-    from services.api.domain.page import Page
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from services.api.http.jsonapi.api import Api
     from services.api.http.jsonapi.documents import Document
-    from services.api.http.jsonapi.resource import Resource, ToOne
+    from services.api.http.jsonapi.queries import Shape
+    from services.api.http.jsonapi.resource import ToOne
+
+__all__ = ["Endpoints", "Operations", "Served"]
 
 T = TypeVar("T")
-Create = Callable[[Principal, Members], Awaitable[T]]
-Update = Callable[[Principal, UUID, Members], Awaitable[T]]
-Act = Callable[[Principal, UUID], Awaitable[T]]
-Delete = Callable[[Principal, UUID], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operations(Generic[T]):
-    """What can be done with a resource; without create, update or delete it is read-only.
-
-    ``create`` and ``update`` take the core's fields that the client gave. ``actions`` are
-    operations of their own, as POST to ``{id}/{name}``.
-    """
-
-    list: Callable[[Principal, Query], Awaitable[Page[T]]]
-    get: Act[T]
-    create: Create[T] | None = None
-    update: Update[T] | None = None
-    delete: Delete | None = None
-    actions: Mapping[str, Act[T]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Served(Generic[T]):
-    """A resource and what can be done with it."""
-
-    resource: Resource[T]
-    operations: Operations[T]
-
-
-class Api:
-    """All resources of one facade under one base URL."""
-
-    def __init__(
-        self, served: tuple[Served[Any], ...], prefix: str, public_url: str | None
-    ) -> None:
-        """Take the path to serve under and how links start: by default as the request's URL."""
-        self.served = {each.resource.type: each for each in served}
-        self.types = frozenset(self.served)
-        self._prefix = prefix
-        self._public_url = public_url
-
-    def documents(self, request: web.Request) -> Documents:
-        """The builder of documents with links for this client."""
-        origin = self._public_url or f"{request.scheme}://{request.host}"
-        return Documents(origin.rstrip("/") + self._prefix)
-
-    def routes(self) -> list[web.RouteDef]:
-        """Every route, relative to the prefix."""
-        return [route for each in self.served.values() for route in Endpoints(self, each).routes()]
 
 
 class Endpoints(Generic[T]):
@@ -118,96 +68,137 @@ class Endpoints(Generic[T]):
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
-        query = parse_query(self._resource, request.query.items())
-        page = await self._operations.list(request[PRINCIPAL], query)
-        return respond(self._api.documents(request).collection(self._resource, page, query))
+        who = request[PRINCIPAL]
+        profile = accepted_profile(request, cursors.PROFILES)
+        pairs, resources = request.query.items(), self._api.resources
+        query = parse_query(self._resource, pairs, resources, by_cursor=profile is not None)
+        page = await self._operations.list(who, query)
+        included = await load_included(
+            who, self._api.served, self._resource, page.items, query.shape
+        )
+        documents = self._api.documents(request)
+        document = documents.collection(self._resource, page, query, included)
+        return respond(document, profile=profile if query.by_cursor else None)
 
     async def _get(self, request: web.Request) -> web.Response:
-        return self._show(request, await self._found(request))
+        id_, shape = addressed(request), self._shape(request)
+        return await self._show(request, await self._operations.get(request[PRINCIPAL], id_), shape)
 
     async def _create(self, create: Create[T], request: web.Request) -> web.Response:
-        reject_parameters(request.query)
+        shape, options = self._shape(request), options_of(request)
         fields = parse_new(await read_document(request), self._resource, self._api.types)
         with in_names_of(self._resource):
-            item = await create(request[PRINCIPAL], fields)
-        location = self._api.documents(request).url(self._resource, item)
-        return self._show(request, item, HTTPStatus.CREATED, {"Location": location})
+            item = await create(request[PRINCIPAL], fields, options)
+        location = {"Location": self._api.documents(request).url(self._resource, item)}
+        return await self._show(request, item, shape, HTTPStatus.CREATED, location)
 
     async def _update(self, request: web.Request) -> web.Response:
-        id_ = _addressed(request)
+        id_, shape = addressed(request), self._shape(request)
         update = self._updater(f"The {self._resource.type} resource is read-only.")
         document = await read_document(request)
         fields = parse_change(document, self._resource, id_, self._api.types)
+        version = await self._expected(request, id_)
         with in_names_of(self._resource):
-            return self._show(request, await update(request[PRINCIPAL], id_, fields))
+            item = await update(request[PRINCIPAL], id_, fields, version)
+        return await self._show(request, item, shape)
 
     async def _delete(self, delete: Delete, request: web.Request) -> web.Response:
-        await delete(request[PRINCIPAL], _addressed(request))
+        id_ = addressed(request)
+        reject_parameters(request.query)
+        await delete(request[PRINCIPAL], id_, await self._expected(request, id_))
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _act(self, act: Act[T], request: web.Request) -> web.Response:
-        return self._show(request, await act(request[PRINCIPAL], _addressed(request)))
+        id_, shape, options = addressed(request), self._shape(request), options_of(request)
+        version = await self._expected(request, id_)
+        item = await act(request[PRINCIPAL], id_, version, options)
+        return await self._show(request, item, shape)
 
     async def _related(self, to_one: ToOne[T], request: web.Request) -> web.Response:
-        item = await self._found(request)
+        id_, who, other = addressed(request), request[PRINCIPAL], self._api.served[to_one.type]
+        shape = parse_shape(other.resource, request.query.items(), self._api.resources)
+        item = await self._operations.get(who, id_)
         documents = self._api.documents(request)
-        found = await self._load(to_one, item, request)
-        return respond(documents.related(self._resource, item, to_one, found))
+        url = documents.relationship(self._resource, item, to_one)["related"]
+        related = to_one.linkage(item)
+        found = await other.operations.get(who, related) if related else None
+        shown = [] if found is None else [found]
+        included = await load_included(who, self._api.served, other.resource, shown, shape)
+        target = None if found is None else (other.resource, found)
+        document = documents.related(url, target, shape, included)
+        version = other.resource.version if found is not None else None
+        return _conditional(request, document, version(found) if version else None)
 
     async def _linkage(self, to_one: ToOne[T], request: web.Request) -> web.Response:
-        return self._link(request, to_one, await self._found(request))
+        id_ = addressed(request)
+        reject_parameters(request.query)
+        return self._link(request, to_one, await self._operations.get(request[PRINCIPAL], id_))
 
     async def _relink(self, to_one: ToOne[T], request: web.Request) -> web.Response:
-        id_ = _addressed(request)
+        id_ = addressed(request)
+        reject_parameters(request.query)
         read_only = f"The {label(to_one.name)} relationship is read-only."
         if to_one.field is None:
             raise JsonApiError(Error(HTTPStatus.FORBIDDEN, read_only))
         update = self._updater(read_only)
         document = await read_document(request)
         target = parse_linkage(document, self._resource, to_one, self._api.types)
+        version = await self._expected(request, id_)
         with in_names_of(self._resource, pointer="/data"):
-            item = await update(request[PRINCIPAL], id_, {to_one.field: target})
+            item = await update(request[PRINCIPAL], id_, {to_one.field: target}, version)
         return self._link(request, to_one, item)
 
-    async def _found(self, request: web.Request) -> T:
-        return await self._operations.get(request[PRINCIPAL], _addressed(request))
-
-    async def _load(self, to_one: ToOne[T], item: T, request: web.Request) -> Document | None:
-        """The related resource, rendered."""
-        id_ = to_one.linkage(item)
-        if id_ is None:
-            return None
-        served = self._api.served[to_one.type]
-        found = await served.operations.get(request[PRINCIPAL], id_)
-        return self._api.documents(request).resource(served.resource, found)
+    def _shape(self, request: web.Request) -> Shape:
+        return parse_shape(self._resource, request.query.items(), self._api.resources)
 
     def _updater(self, refusal: str) -> Update[T]:
         if self._operations.update is None:
             raise JsonApiError(Error(HTTPStatus.FORBIDDEN, refusal))
         return self._operations.update
 
-    def _show(
+    async def _expected(self, request: web.Request, id_: UUID) -> int | None:
+        """The version that the client wants to change; raises EtagMismatch when there is none."""
+        versions, version_of = expected_versions(request), self._resource.version
+        if versions is None or version_of is None:
+            return None
+        if len(versions) == 1:
+            return next(iter(versions))
+        present = version_of(await self._operations.get(request[PRINCIPAL], id_))
+        if present not in versions:
+            raise EtagMismatch
+        return present
+
+    async def _show(
         self,
         request: web.Request,
         item: T,
+        shape: Shape,
         status: int = HTTPStatus.OK,
         headers: Mapping[str, str] | None = None,
     ) -> web.Response:
-        document = self._api.documents(request).single(self._resource, item)
-        return respond(document, status, headers)
+        included = await load_included(
+            request[PRINCIPAL], self._api.served, self._resource, [item], shape
+        )
+        document = self._api.documents(request).single(self._resource, item, shape, included)
+        version = self._resource.version
+        return _conditional(request, document, version(item) if version else None, status, headers)
 
     def _link(self, request: web.Request, to_one: ToOne[T], item: T) -> web.Response:
         return respond(self._api.documents(request).linkage(self._resource, item, to_one))
 
 
-def _addressed(request: web.Request) -> UUID:
-    """The id in the URL of a request about one resource, which takes no parameters.
-
-    Raises NotFound for an id that no resource can have, JsonApiError 400 for any parameter.
-    """
-    text = request.match_info["id"]
-    id_ = parse_id(text)
-    if id_ is None:
-        raise NotFound("resource", text)
-    reject_parameters(request.query)
-    return id_
+def _conditional(
+    request: web.Request,
+    document: Document,
+    version: int | None,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """A document with its entity tag, or 304 for a client that has it (RFC 9110 section 15.4.5)."""
+    response = respond(document, status, headers)
+    tag = entity_tag(version, bytes(response.body or b""))  # type: ignore[arg-type] # its own bytes
+    if is_known(request, tag):
+        cached = {"ETag": f'"{tag}"', "Vary": headed()["Vary"]}
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=cached)
+    response.etag = tag
+    return response

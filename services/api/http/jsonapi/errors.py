@@ -5,24 +5,24 @@ JSON:API 1.0, Errors: https://jsonapi.org/format/1.0/#errors
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from services.api.domain.errors import (
-    InUse,
     InvalidFields,
-    InvalidQuery,
+    KeyReused,
     NotFound,
+    RateLimited,
     Refusal,
     RelatedNotFound,
-    ScopeMissing,
-    StateConflict,
     Unauthenticated,
     Unavailable,
     Violation,
 )
+from services.api.domain.reasons import answer
 from services.api.http.jsonapi.resource import Attribute, label
 
 if TYPE_CHECKING:
@@ -30,17 +30,8 @@ if TYPE_CHECKING:
 
     from services.api.http.jsonapi.resource import Resource, ToOne
 
-_STATUSES: Mapping[type[Refusal], int] = {
-    InvalidFields: 422,
-    InvalidQuery: 400,
-    NotFound: 404,
-    RelatedNotFound: 404,
-    StateConflict: 409,
-    InUse: 409,
-    Unauthenticated: 401,
-    ScopeMissing: 403,
-    Unavailable: 503,
-}
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
 _HEADERS: Mapping[type[Refusal], Mapping[str, str]] = {
     Unauthenticated: {"WWW-Authenticate": 'Bearer realm="stagedoor"'},  # RFC 6750 section 3
     Unavailable: {"Retry-After": "1"},
@@ -58,23 +49,33 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """One error object; the title is that of the status unless it has one of its own."""
+    """One error object; the title is that of the status unless it has one of its own.
+
+    ``pointer``, ``parameter`` or ``header`` is the part of the request that it is about; ``type``
+    is the address of what this kind of error means.
+    """
 
     status: int
     detail: str
     title: str = ""
     pointer: str | None = None
     parameter: str | None = None
+    header: str | None = None
+    type: str | None = None
+    meta: Mapping[str, object] | None = None
 
     def render(self) -> dict[str, object]:
-        """The error object, members in alphabetical order."""
-        rendered: dict[str, object] = {"detail": self.detail}
-        if self.pointer is not None:
-            rendered["source"] = {"pointer": self.pointer}
-        elif self.parameter is not None:
-            rendered["source"] = {"parameter": self.parameter}
-        title = self.title or _TITLES.get(self.status) or HTTPStatus(self.status).phrase
-        return rendered | {"status": str(int(self.status)), "title": title}
+        """The error object, members in alphabetical order, without those that say nothing."""
+        source = {"pointer": self.pointer, "parameter": self.parameter, "header": self.header}
+        rendered: dict[str, object] = {
+            "detail": self.detail,
+            "links": self.type and {"type": self.type},
+            "meta": self.meta,
+            "source": {name: value for name, value in source.items() if value is not None},
+            "status": str(int(self.status)),
+            "title": self.title or _TITLES.get(self.status) or HTTPStatus(self.status).phrase,
+        }
+        return {name: value for name, value in rendered.items() if value}
 
 
 class JsonApiError(Exception):
@@ -92,6 +93,11 @@ class JsonApiError(Exception):
         statuses = {error.status for error in self.errors}
         return statuses.pop() if len(statuses) == 1 else HTTPStatus.BAD_REQUEST
 
+    def under(self, pointer: str) -> JsonApiError:
+        """The same, where the document that it is about stands at a pointer in another."""
+        errors = (replace(each, pointer=_join(pointer, each.pointer)) for each in self.errors)
+        return JsonApiError(*errors, headers=self.headers)
+
     def render(self) -> dict[str, object]:
         """The errors document."""
         errors = [error.render() for error in self.errors]
@@ -106,20 +112,37 @@ def in_names_of(resource: Resource[Any], pointer: str | None = None) -> Iterator
     """
     try:
         yield
-    except InvalidFields as refusal:
-        errors = (_violation(resource, each, pointer) for each in refusal.violations)
-        raise JsonApiError(*errors) from refusal
-    except RelatedNotFound as refusal:
-        where = pointer or _pointer(resource.writable.get(refusal.field))
-        raise JsonApiError(related_not_found(where)) from refusal
+    except (InvalidFields, RelatedNotFound) as refusal:
+        raise translate(refusal, resource, pointer) from refusal
+
+
+def translate(
+    refusal: Refusal, resource: Resource[Any], pointer: str | None = None
+) -> JsonApiError:
+    """A refusal in a resource's own names; ``pointer`` as in ``in_names_of``."""
+    match refusal:
+        case InvalidFields(violations=violations):
+            return JsonApiError(*(_violation(resource, each, pointer) for each in violations))
+        case RelatedNotFound(field=field):
+            where = pointer or _pointer(resource.writable.get(field))
+            return JsonApiError(related_not_found(where))
+        case _:
+            return from_refusal(refusal)
 
 
 def from_refusal(refusal: Refusal) -> JsonApiError:
     """A refusal that names no field."""
-    status = _STATUSES.get(type(refusal), HTTPStatus.INTERNAL_SERVER_ERROR)
     is_missing = isinstance(refusal, NotFound)
     detail = "The requested resource does not exist." if is_missing else refusal.detail
-    return JsonApiError(Error(status, detail), headers=_HEADERS.get(type(refusal)))
+    header = IDEMPOTENCY_KEY if isinstance(refusal, KeyReused) else None
+    error = Error(answer(refusal).http, detail, header=header)
+    return JsonApiError(error, headers=_headers(refusal))
+
+
+def _headers(refusal: Refusal) -> Mapping[str, str] | None:
+    if isinstance(refusal, RateLimited):
+        return {"Retry-After": str(math.ceil(refusal.retry_after.total_seconds()))}
+    return _HEADERS.get(type(refusal))
 
 
 def related_not_found(pointer: str) -> Error:
@@ -158,3 +181,7 @@ def _pointer(member: Attribute[Any] | ToOne[Any] | None) -> str:
         return "/data"
     kind = "attributes" if isinstance(member, Attribute) else "relationships"
     return f"/data/{kind}/{member.name}"
+
+
+def _join(outer: str, inner: str | None) -> str:
+    return outer if inner in {None, "/"} else f"{outer}{inner}"

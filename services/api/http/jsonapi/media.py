@@ -6,8 +6,12 @@ JSON:API 1.0, Content Negotiation: https://jsonapi.org/format/1.0/#content-negot
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -15,35 +19,118 @@ from aiohttp import web
 from services.api.http.jsonapi.errors import Error, JsonApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 MEDIA_TYPE = "application/vnd.api+json"
 BODY_SECONDS = 10.0
 """How long a client may take to send the body of a request."""
 
-_SERVED_RANGES = frozenset({MEDIA_TYPE, "application/*", "*/*"})
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_CONTENT_TYPE = "as its Content-Type"
+_URIS = frozenset({"ext", "profile"})
+# Commas and semicolons within quotes separate nothing (RFC 9110 section 5.6.4).
+_QUOTED = r'"(?:[^"\\]|\\.)*"?'
+_LISTED = re.compile(rf"(?:[^,\"]|{_QUOTED})+")
+_PARAMETERS = re.compile(rf"(?:[^;\"]|{_QUOTED})+")
+
+Handling = TypeVar("Handling", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """What a route answers in when all goes well, and the JSON:API extensions that it applies."""
+
+    answers: str = MEDIA_TYPE
+    extensions: frozenset[str] = frozenset()
+
+
+PLAIN = Speech()
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRange:
+    """One media type or range of a header, with its parameters in lower-case names."""
+
+    type: str
+    parameters: tuple[tuple[str, str], ...]
+    bare: bool
+
+    def uris(self, name: str) -> frozenset[str]:
+        """The URIs in a parameter that lists such, ``ext`` or ``profile``."""
+        values = (value for key, value in self.parameters if key == name)
+        return frozenset(uri for value in values for uri in value.split())
+
+    @property
+    def weight(self) -> float:
+        """Its ``q``; a broken one counts as 1."""
+        for name, value in self.parameters:
+            if name == "q":
+                try:
+                    return float(value)
+                except ValueError:
+                    return 1.0
+        return 1.0
+
+
+def speaks(speech: Speech) -> Callable[[Handling], Handling]:
+    """Mark a handler whose route answers in something else than plain JSON:API."""
+
+    def mark(handler: Handling) -> Handling:
+        handler.speech = speech  # type: ignore[attr-defined] # functions take attributes
+        return handler
+
+    return mark
+
+
+def speech_of(request: web.Request) -> Speech:
+    """What the route of a request answers in."""
+    handler: object = request.match_info.handler
+    while isinstance(handler, partial):
+        handler = handler.func
+    speech = getattr(handler, "speech", PLAIN)
+    return speech if isinstance(speech, Speech) else PLAIN
 
 
 def respond(
-    document: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None
+    document: Mapping[str, object],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **parameters: str | None,
 ) -> web.Response:
-    """A document as a response; its Content-Type carries no parameter."""
+    """A document as a response.
+
+    Its Content-Type has no parameter but the ``ext`` or ``profile`` that was applied.
+    """
     body = msgspec.json.encode(document)
-    return web.Response(body=body, status=status, headers=headers, content_type=MEDIA_TYPE)
+    return web.Response(body=body, status=status, headers=headed(headers, **parameters))
+
+
+def headed(headers: Mapping[str, str] | None = None, **parameters: str | None) -> dict[str, str]:
+    """The headers of a document; what is sent depends on Accept, as caches have to know."""
+    type_ = "".join((MEDIA_TYPE, *(f';{name}="{uri}"' for name, uri in parameters.items() if uri)))
+    return {"Content-Type": type_, "Vary": "Accept", **(headers or {})}
 
 
 def negotiate(request: web.Request) -> None:
-    """Refuse a request that cannot be answered in the media type.
+    """Refuse a request that cannot be answered in the media type of its route.
 
-    No Accept, ``*/*`` and ``application/*`` are served. Raises JsonApiError: 406 when Accept leaves
-    no way to answer, 415 when Content-Type is JSON:API with any parameter.
+    No Accept, ``*/*`` and ``application/*`` are served; unknown profiles are ignored. Raises
+    JsonApiError: 406 when Accept leaves no way to answer, 415 when Content-Type is JSON:API with a
+    parameter besides ``profile`` or with an extension that the route does not apply.
     """
-    if not _is_acceptable(request.headers.getall("Accept", [])):
-        raise JsonApiError(Error(406, f"The response can only be {MEDIA_TYPE}."))
-    type_, _, parameters = request.headers.get("Content-Type", "").partition(";")
-    if type_.strip().lower() == MEDIA_TYPE and parameters:
+    speech = speech_of(request)
+    ranges = [*_accepted(request)]
+    if ranges and not any(_is_served(each, speech) for each in ranges):
+        raise JsonApiError(Error(406, f"The response can only be {speech.answers}."))
+    given = _parse(request.headers.get("Content-Type", ""))
+    if given.type == MEDIA_TYPE and not given.bare and not _is_understood(given, speech):
         raise _unsupported("without any parameter")
+
+
+def accepted_profile(request: web.Request, profiles: frozenset[str]) -> str | None:
+    """Which of these profiles, which are names of the same, the client asks for."""
+    asked = (profiles & each.uris("profile") for each in _accepted(request))
+    return next((min(found) for found in asked if found), None)
 
 
 async def read_document(request: web.Request) -> dict[str, Any]:
@@ -52,8 +139,11 @@ async def read_document(request: web.Request) -> dict[str, Any]:
     Raises JsonApiError: 415 for another Content-Type, 408 for a body that does not come, 400 for
     one that is broken or no JSON object. aiohttp itself raises 413.
     """
-    if request.headers.get("Content-Type", "").strip().lower() != MEDIA_TYPE:
-        raise _unsupported("as its Content-Type")
+    given = _parse(request.headers.get("Content-Type", ""))
+    speech = speech_of(request)
+    if given.type != MEDIA_TYPE or not speech.extensions <= given.uris("ext"):
+        listed = " ".join(sorted(speech.extensions))
+        raise _unsupported(f'with ext="{listed}" as its Content-Type' if listed else _CONTENT_TYPE)
     body = await _read(request)
     if not body:
         raise _invalid_json("Expecting JSON to decode.")
@@ -78,28 +168,34 @@ async def _read(request: web.Request) -> bytes:
         raise JsonApiError(Error(400, "The request body is broken.")) from error
 
 
-def _is_acceptable(headers: list[str]) -> bool:
-    ranges = [part for header in headers for part in header.split(",") if part.strip()]
-    return not ranges or any(_is_served(range_) for range_ in ranges)
+def _accepted(request: web.Request) -> Iterator[MediaRange]:
+    for header in request.headers.getall("Accept", []):
+        yield from (_parse(part) for part in _LISTED.findall(header) if part.strip())
 
 
-def _is_served(media_range: str) -> bool:
-    type_, *parameters = (part.strip().lower() for part in media_range.split(";"))
-    if type_ not in _SERVED_RANGES:
+def _parse(text: str) -> MediaRange:
+    type_, *parts = (part.strip() for part in _PARAMETERS.findall(text) or [""])
+    pairs = (part.partition("=") for part in parts)
+    parameters = tuple((name.strip().lower(), _unquoted(value.strip())) for name, _, value in pairs)
+    return MediaRange(type_.lower(), parameters, bare=";" not in text)
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+
+
+def _is_served(media_range: MediaRange, speech: Speech) -> bool:
+    main = speech.answers.partition("/")[0]
+    if media_range.type not in {speech.answers, f"{main}/*", "*/*"} or not media_range.weight:
         return False
-    weights = list(_weights(parameters))
     # A weight is no parameter of the media type; any other one is, also behind the weight.
-    return len(weights) == len(parameters) and not any(weight == 0 for weight in weights)
+    weightless = tuple(pair for pair in media_range.parameters if pair[0] != "q")
+    return _is_understood(MediaRange(media_range.type, weightless, bare=not weightless), speech)
 
 
-def _weights(parameters: list[str]) -> Iterator[float]:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                yield float(value)
-            except ValueError:
-                yield 1.0
+def _is_understood(given: MediaRange, speech: Speech) -> bool:
+    names = {name for name, _ in given.parameters}
+    return given.bare or (bool(names) and names <= _URIS and given.uris("ext") <= speech.extensions)
 
 
 def _unsupported(how: str) -> JsonApiError:

@@ -7,6 +7,7 @@ that was read can be sent back. JSON:API 1.0: https://jsonapi.org/format/1.0/#cr
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,11 +16,11 @@ from services.api.domain.task import Target
 from services.api.http.jsonapi.errors import Error, JsonApiError, related_not_found, wrong_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from services.api.http.jsonapi.resource import Resource, ToOne
 
 Members = dict[str, Any]
+Lids = Mapping[tuple[str, str], UUID]
+"""By type and local id: what stands for the id that a resource will have."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
@@ -29,14 +30,16 @@ def parse_id(text: str) -> UUID | None:
     return UUID(text) if _UUID.fullmatch(text) else None
 
 
-def parse_new(document: Members, resource: Resource[Any], types: frozenset[str]) -> Members:
+def parse_new(
+    document: Members, resource: Resource[Any], types: frozenset[str], lids: Lids | None = None
+) -> Members:
     """The core's fields of a resource to create.
 
-    ``types`` are all types of the API. Raises JsonApiError with all that is wrong: 400 for what is
-    no JSON:API, 403 for an id, 409 for another type, 404 or 422 for a relationship that leads
-    nowhere.
+    ``types`` are all types of the API, ``lids`` the local ids that may stand for ids. Raises
+    JsonApiError with all that is wrong: 400 for what is no JSON:API, 403 for an id, 409 for another
+    type, 404 or 422 for a relationship that leads nowhere.
     """
-    parser = _Parser(resource, types)
+    parser = _Parser(resource, types, lids)
     data = parser.object_at(document, "data", "")
     if data is not None and parser.has_type(data) and "id" in data:
         detail = f"Resource type {resource.type} does not support client-generated IDs."
@@ -45,10 +48,14 @@ def parse_new(document: Members, resource: Resource[Any], types: frozenset[str])
 
 
 def parse_change(
-    document: Members, resource: Resource[Any], id_: UUID, types: frozenset[str]
+    document: Members,
+    resource: Resource[Any],
+    id_: UUID,
+    types: frozenset[str],
+    lids: Lids | None = None,
 ) -> Members:
     """The core's fields to change of the resource with this id; raises as ``parse_new``."""
-    parser = _Parser(resource, types)
+    parser = _Parser(resource, types, lids)
     data = parser.object_at(document, "data", "")
     if data is not None and parser.has_type(data):
         parser.has_id(data, id_)
@@ -56,10 +63,14 @@ def parse_change(
 
 
 def parse_linkage(
-    document: Members, resource: Resource[Any], to_one: ToOne[Any], types: frozenset[str]
+    document: Members,
+    resource: Resource[Any],
+    to_one: ToOne[Any],
+    types: frozenset[str],
+    lids: Lids | None = None,
 ) -> Target | None:
     """What a document of a relationship URL links to; raises as ``parse_new``."""
-    parser = _Parser(resource, types)
+    parser = _Parser(resource, types, lids)
     target = parser.target(document, to_one, "")
     parser.finish()
     return target
@@ -71,6 +82,7 @@ class _Parser:
 
     resource: Resource[Any]
     types: frozenset[str]
+    lids: Lids | None = None
     errors: list[Error] = field(default_factory=list)
 
     def finish(self) -> None:
@@ -109,6 +121,16 @@ class _Parser:
             self.non_compliant(f"The member {name} must be a string.", f"{at}/{name}")
         return None
 
+    def id_at(self, parent: Members, type_: str | None, at: str) -> str | None:
+        """The id in the object at this pointer, or what stands for it in place of a local one."""
+        lid = parent.get("lid")
+        if self.lids is None or "id" in parent or not isinstance(lid, str):
+            return self.text_at(parent, "id", at)
+        if (type_, lid) in self.lids:
+            return str(self.lids[type_ or "", lid])
+        self.non_compliant(f"The local id {lid} was not given before.", f"{at}/lid")
+        return None
+
     def has_type(self, data: Members) -> bool:
         type_ = self.text_at(data, "type", "/data")
         if type_ not in {None, self.resource.type}:
@@ -117,7 +139,7 @@ class _Parser:
         return type_ == self.resource.type
 
     def has_id(self, data: Members, id_: UUID) -> None:
-        text = self.text_at(data, "id", "/data")
+        text = self.id_at(data, self.resource.type, "/data")
         if text is not None and parse_id(text) != id_:
             detail = f"Resource id {text} is not supported by this endpoint."
             self.refuse(409, "Not Supported", detail, "/data/id")
@@ -167,7 +189,7 @@ class _Parser:
 
     def _identified(self, identifier: Members, to_one: ToOne[Any], at: str) -> Target | None:
         type_ = self.text_at(identifier, "type", f"{at}/data")
-        id_ = self.text_at(identifier, "id", f"{at}/data")
+        id_ = self.id_at(identifier, type_, f"{at}/data")
         if type_ is None or id_ is None:
             return None
         uuid = parse_id(id_)

@@ -72,11 +72,21 @@ class Filter:
     parse: Callable[[str], object | None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sort:
+    """One name that ``sort`` takes; ``field`` is the core's name of that order."""
+
+    name: str
+    field: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resource(Generic[T]):
     """One type of resource, as clients see it.
 
-    ``meta`` gives what is told about an object beyond its attributes.
+    Every relationship can be included. ``meta`` gives what is told about an object beyond its
+    attributes. ``version`` gives the number that grows with every change; a resource with one can
+    be changed on condition (If-Match). ``required`` are the core's fields that a new one needs.
     """
 
     type: str
@@ -84,7 +94,21 @@ class Resource(Generic[T]):
     attributes: tuple[Attribute[T], ...]
     relationships: tuple[ToOne[T], ...] = ()
     filters: tuple[Filter, ...] = ()
+    sorts: tuple[Sort, ...] = ()
     meta: Callable[[T], Mapping[str, object]] | None = None
+    version: Callable[[T], int] | None = None
+    required: tuple[str, ...] = ()
+
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """The names that ``fields[type]`` takes: attributes and relationships share a namespace."""
+        attributes = {each.name for each in self.attributes}
+        return frozenset(attributes | {each.name for each in self.relationships})
+
+    @cached_property
+    def includes(self) -> Mapping[str, ToOne[T]]:
+        """What ``include`` takes: each relationship by its name."""
+        return {each.name: each for each in self.relationships}
 
     @cached_property
     def writable(self) -> Mapping[str, Attribute[T] | ToOne[T]]:

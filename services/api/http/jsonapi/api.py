@@ -1,0 +1,31 @@
+"""All resources of one facade under one base URL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.api.http.jsonapi.documents import Documents
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from services.api.http.jsonapi.operations import Everything, Served
+
+
+class Api:
+    """What the routes of a facade know in common."""
+
+    def __init__(
+        self, served: tuple[Served[Any], ...], prefix: str, public_url: str | None
+    ) -> None:
+        """Take the path to serve under and how links start: by default as the request's URL."""
+        self.served: Everything = {each.resource.type: each for each in served}
+        self.resources = {each.resource.type: each.resource for each in served}
+        self.types = frozenset(self.served)
+        self._prefix = prefix
+        self._public_url = public_url
+
+    def documents(self, request: web.Request) -> Documents:
+        """The builder of documents with links for this client."""
+        origin = self._public_url or f"{request.scheme}://{request.host}"
+        return Documents(origin.rstrip("/") + self._prefix)

@@ -1,0 +1,120 @@
+"""Responses: what each kind of operation answers, also when it refuses.
+
+https://spec.openapis.org/oas/v3.1.0#response-object
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from services.api.http.jsonapi.media import MEDIA_TYPE
+from services.api.http.openapi.schemas import ref
+
+if TYPE_CHECKING:
+    from services.api.http.openapi.schemas import Json
+
+# Python 3.13 renamed two of them; these are the names of RFC 9110 section 15.5.
+_NAMES = {413: "Content Too Large", 422: "Unprocessable Content"}
+_EVERYWHERE = (400, 401, 403, 406, 415, 429, 500, 503)
+_OF_ONE = (404,)
+_OF_BODIES = (404, 408, 409, 413, 422)
+_LIMITS = ("RateLimit", "RateLimit-Policy")
+_MORE: dict[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", *_LIMITS),
+    503: ("Retry-After",),
+}
+
+HEADERS: Json = {
+    name: {"description": description, "schema": {"type": "string"}}
+    for name, description in {
+        "ETag": "The version of the resource (RFC 9110 section 8.8.3).",
+        "Location": "Where the new resource is.",
+        "RateLimit": "What the token may still ask for (draft-ietf-httpapi-ratelimit-headers-10).",
+        "RateLimit-Policy": "What a token may ask for (same draft).",
+        "Retry-After": "Seconds to wait before the next try (RFC 9110 section 10.2.3).",
+        "WWW-Authenticate": "How to identify oneself (RFC 6750 section 3).",
+    }.items()
+}
+
+
+def _headers(*names: str) -> Json:
+    return {name: _header(name) for name in names}
+
+
+def _header(name: str) -> Json:
+    return {"$ref": f"#/components/headers/{name}"}
+
+
+REFUSALS: Json = {
+    str(status): {
+        "description": _NAMES.get(status) or HTTPStatus(status).phrase,
+        "content": {MEDIA_TYPE: {"schema": ref("Errors")}},
+        **({"headers": _headers(*_MORE[status])} if status in _MORE else {}),
+    }
+    for status in sorted({*_EVERYWHERE, *_OF_ONE, *_OF_BODIES, 412})
+}
+
+
+def found(schema: str, description: str, *, one: bool = False) -> Json:
+    """Of a read; ``one`` is one resource, which may not exist and has an ETag."""
+    if not one:
+        return _answers({200: _document(schema, description)})
+    unchanged = {"description": "It still has this ETag.", "headers": _headers("ETag")}
+    return _answers({200: _document(schema, description, "ETag"), 304: unchanged}, *_OF_ONE)
+
+
+def linked(schema: str) -> Json:
+    """Of a read of linkage."""
+    return _answers({200: _document(schema, "The linkage.")}, *_OF_ONE)
+
+
+def written(schema: str, *, status: int, conflicts: bool = True) -> Json:
+    """Of a write that answers with the resource; ``conflicts``: it can be made on condition."""
+    more = ("Location",) if status == HTTPStatus.CREATED else ()
+    answer = _document(schema, "The resource as it is now.", "ETag", *more)
+    return _answers({status: answer}, *_OF_BODIES, *((412,) if conflicts else ()))
+
+
+def deleted() -> Json:
+    """Of a deletion."""
+    return _answers({204: {"description": "It is gone."}}, 404, 409, 412)
+
+
+def refused() -> Json:
+    """Of what is always refused."""
+    return _answers({}, *_OF_ONE)
+
+
+def streamed() -> Json:
+    """Of a stream of Server-Sent Events."""
+    content = {"text/event-stream": {"schema": {"type": "string"}}}
+    description = "Events as they happen; the data of each is a JSON:API document."
+    nothing = {"description": "There will be no more events."}
+    answer = {"description": description, "content": content}
+    return _answers({200: answer, 204: nothing}, *_OF_ONE)
+
+
+def atomic(media_type: str) -> Json:
+    """Of several operations."""
+    answer = _document("AtomicResults", "The result of each operation, in order.")
+    answer["content"] = {media_type: next(iter(answer["content"].values()))}
+    nothing = {"description": "All was done and there is nothing to tell."}
+    return _answers({200: answer, 204: nothing}, *_OF_BODIES, 412)
+
+
+def _answers(good: dict[int, Json], *statuses: int) -> Json:
+    refusals = {
+        str(status): {"$ref": f"#/components/responses/{status}"}
+        for status in sorted({*_EVERYWHERE, *statuses})
+    }
+    return {str(status): answer for status, answer in good.items()} | refusals
+
+
+def _document(schema: str, description: str, *headers: str) -> Json:
+    return {
+        "description": description,
+        "headers": _headers(*headers, *_LIMITS),
+        "content": {MEDIA_TYPE: {"schema": ref(schema)}},
+    }

@@ -1,0 +1,45 @@
+"""Where the description and its page are served: to everybody, without a token."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import web
+
+from services.api.http.openapi.page import STYLE, render
+
+if TYPE_CHECKING:
+    from services.api.http.openapi.schemas import Json
+
+DOCUMENT = "/openapi.json"
+PAGE = "/docs"
+
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+_PAGE_HEADERS = {
+    # Nothing is loaded from anywhere, and of what is in the page only its own style is used.
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def routes(prefix: str, document: Json) -> list[web.RouteDef]:
+    """The routes of the document and of its page, below the prefix of the API."""
+    encoded = msgspec.json.encode(document)
+    page = render(document, f"{prefix}{DOCUMENT}")
+
+    async def get_document(_: web.Request) -> web.Response:
+        return web.Response(body=encoded, content_type="application/json")
+
+    async def get_page(_: web.Request) -> web.Response:
+        return web.Response(
+            body=page, content_type="text/html", charset="utf-8", headers=_PAGE_HEADERS
+        )
+
+    return [web.get(f"{prefix}{DOCUMENT}", get_document), web.get(f"{prefix}{PAGE}", get_page)]

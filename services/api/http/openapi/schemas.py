@@ -1,0 +1,231 @@
+"""JSON Schemas of the documents: from a resource's declaration alone.
+
+https://spec.openapis.org/oas/v3.1.0#schema-object
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from services.api.http.jsonapi.resource import Attribute, Resource, ToOne
+
+Json = dict[str, Any]
+
+UUID_TEXT: Json = {"type": "string", "format": "uuid"}
+_REF = "#/components/schemas/{name}"
+_IGNORED: Json = {"description": "Read-only: what a client sends is ignored."}
+_LINKS: Json = {"type": "object", "additionalProperties": True}
+
+COMMON: Mapping[str, Json] = {
+    "JsonApi": {
+        "type": "object",
+        "properties": {"version": {"type": "string"}},
+        "required": ["version"],
+    },
+    "Links": _LINKS,
+    "Meta": {"type": "object", "additionalProperties": True},
+    "Error": {
+        "type": "object",
+        "properties": {
+            "detail": {"type": "string"},
+            "links": _LINKS,
+            "meta": {"type": "object"},
+            "source": {
+                "type": "object",
+                "properties": {
+                    "pointer": {"type": "string"},
+                    "parameter": {"type": "string"},
+                    "header": {"type": "string"},
+                },
+                "additionalProperties": False,
+            },
+            "status": {"type": "string", "pattern": "^[45][0-9]{2}$"},
+            "title": {"type": "string"},
+        },
+        "required": ["detail", "status", "title"],
+        "additionalProperties": False,
+    },
+    "Errors": {
+        "type": "object",
+        "properties": {
+            "errors": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/Error"},
+                "minItems": 1,
+            },
+            "jsonapi": {"$ref": "#/components/schemas/JsonApi"},
+        },
+        "required": ["errors", "jsonapi"],
+        "additionalProperties": False,
+    },
+}
+
+
+def ref(name: str) -> Json:
+    """A reference to a schema among the components."""
+    return {"$ref": _REF.format(name=name)}
+
+
+def pascal(name: str) -> str:
+    """A type or a segment of a URL as a name: ``atmos-import-tasks`` is AtmosImportTasks."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("-"))
+
+
+def components(resources: Iterable[Resource[Any]]) -> dict[str, Json]:
+    """The schemas of all these resources, of their documents, and of what they refer to."""
+    resources = tuple(resources)
+    kinds = [attribute.kind for each in resources for attribute in each.attributes]
+    rendered, referred = msgspec.json.schema_components(kinds, ref_template=_REF)
+    values = iter(rendered)
+    found = {**COMMON, **referred}
+    for resource in resources:
+        known = {attribute.name: next(values) for attribute in resource.attributes}
+        found |= _Schemas(resource, known).components()
+    return found | _atomic(each for each in resources if each.writable)
+
+
+def _atomic(resources: Iterable[Resource[Any]]) -> dict[str, Json]:
+    """Of several operations in one request (https://jsonapi.org/ext/atomic/), and its answer."""
+    operations = [each for resource in resources for each in _atomic_operations(resource)]
+    listed = {"type": "array", "items": {"anyOf": operations}, "minItems": 1, "maxItems": 500}
+    results = {"type": "array", "items": {"type": "object", "properties": {"data": {}}}}
+    return {
+        "AtomicOperations": {
+            "type": "object",
+            "properties": {"atomic:operations": listed},
+            "required": ["atomic:operations"],
+        },
+        "AtomicResults": _closed(
+            {"atomic:results": results, "jsonapi": ref("JsonApi")}, required=["atomic:results"]
+        ),
+    }
+
+
+def _atomic_operations(resource: Resource[Any]) -> list[Json]:
+    name = pascal(resource.type)
+    members = (
+        ("add", "data", {"$ref": f"#/components/schemas/{name}New/properties/data"}),
+        ("update", "data", {"$ref": f"#/components/schemas/{name}Change/properties/data"}),
+        ("remove", "ref", _identifier(resource.type)),
+    )
+    return [
+        {
+            "type": "object",
+            "properties": {"op": {"const": op}, member: schema},
+            "required": ["op", member],
+        }
+        for op, member, schema in members
+    ]
+
+
+class _Schemas:
+    """The schemas of one resource; ``values`` has that of each attribute."""
+
+    def __init__(self, resource: Resource[Any], values: Mapping[str, Json]) -> None:
+        self._resource = resource
+        self._values = values
+
+    def components(self) -> dict[str, Json]:
+        name = pascal(self._resource.type)
+        found = {name: self._object(), f"{name}Document": _document(ref(name))}
+        found[f"{name}Page"] = _document(
+            {"type": "array", "items": ref(name)}, meta=ref("Meta")
+        ) | {"description": f"A page of {self._resource.type}."}
+        if self._resource.writable:
+            found[f"{name}New"] = self._request()
+            found[f"{name}Change"] = self._request(id=UUID_TEXT)
+        for each in self._resource.relationships:
+            found[f"{name}{pascal(each.segment)}Document"] = _document(
+                _nullable(ref(pascal(each.type)))
+            )
+            found[f"{name}{pascal(each.segment)}Linkage"] = _linkage_document(each)
+            if each.field is not None:
+                found[f"{name}{pascal(each.segment)}LinkageChange"] = _linkage(each)
+        return found
+
+    def _object(self) -> Json:
+        """A resource object as it is answered; sparse fieldsets may leave any field out."""
+        properties: Json = {
+            "type": {"const": self._resource.type},
+            "id": UUID_TEXT,
+            "attributes": _closed(dict(self._values)),
+            "links": ref("Links"),
+            "meta": ref("Meta"),
+        }
+        if self._resource.relationships:
+            related = {each.name: _relationship(each) for each in self._resource.relationships}
+            properties["relationships"] = _closed(related)
+        return _closed(properties, required=["type", "id"])
+
+    def _request(self, **more: Json) -> Json:
+        """A document that creates a resource, or changes one, which then needs its id."""
+        creating = not more
+        data: Json = {"type": {"const": self._resource.type}, **more}
+        required = ["type", *more]
+        for kind, members in (
+            ("attributes", self._resource.attributes),
+            ("relationships", self._resource.relationships),
+        ):
+            if members:
+                data[kind] = self._writable(members, creating=creating)
+                required += [kind] if creating and data[kind].get("required") else []
+        described = {"type": "object", "properties": data, "required": required}
+        return {"type": "object", "properties": {"data": described}, "required": ["data"]}
+
+    def _writable(self, members: Iterable[Attribute[Any] | ToOne[Any]], *, creating: bool) -> Json:
+        properties = {each.name: self._writable_member(each) for each in members}
+        required = [each.name for each in members if creating and self._is_required(each)]
+        return _closed(properties, required=required)
+
+    def _writable_member(self, member: Attribute[Any] | ToOne[Any]) -> Json:
+        if member.field is None:
+            return _IGNORED
+        return self._values.get(member.name) or _linkage(member)
+
+    def _is_required(self, member: Attribute[Any] | ToOne[Any]) -> bool:
+        return member.field in self._resource.required
+
+
+def _closed(properties: Json, required: Iterable[str] = ()) -> Json:
+    """An object of these members and no others."""
+    schema: Json = {"type": "object", "properties": properties, "additionalProperties": False}
+    return schema | ({"required": [*required]} if required else {})
+
+
+def _document(data: Json, **more: Json) -> Json:
+    properties = {
+        "data": data,
+        "included": {"type": "array", "items": {"type": "object"}},
+        "jsonapi": ref("JsonApi"),
+        "links": ref("Links"),
+        **more,
+    }
+    return _closed(properties, required=["data", "jsonapi", "links", *more])
+
+
+def _nullable(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _identifier(type_: str) -> Json:
+    properties = {"type": {"const": type_}, "id": UUID_TEXT}
+    return {"type": "object", "properties": properties, "required": ["type", "id"]}
+
+
+def _linkage(to_one: Any) -> Json:
+    properties = {"data": _nullable(_identifier(to_one.type))}
+    return {"type": "object", "properties": properties, "required": ["data"]}
+
+
+def _relationship(to_one: ToOne[Any]) -> Json:
+    """As answered: links always, linkage where it is included."""
+    return _closed({"data": _nullable(_identifier(to_one.type)), "links": ref("Links")}, ["links"])
+
+
+def _linkage_document(to_one: ToOne[Any]) -> Json:
+    return _document(_nullable(_identifier(to_one.type)))
