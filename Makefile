@@ -9,10 +9,12 @@ GEN := shared/gen
 PROTOC = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto -Iproto/third_party
 PROTOS = $(shell cd proto && find stagedoor -name '*.proto' | sort)
 SERVICES = $(filter %_service.proto,$(PROTOS))
+# An image, as buf compares no workspace of two modules with one.
+IMAGE = cd proto && ../$(BIN)/buf build --path stagedoor --exclude-source-info
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test check fmt format lint types walls contract generated diagram proto docs bench clean
+.PHONY: help demo run test fuzz check fmt format lint types walls contract generated diagram proto baseline docs bench clean
 
 ##@ Use it
 
@@ -27,6 +29,9 @@ run: $(VENV)/.runtime ## run everything on the default ports until Ctrl-C, data 
 test: $(VENV)/.development ## run all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+fuzz: $(VENV)/.development ## try the running server with 10,000 malformed requests and calls
+	STAGEDOOR_FUZZ_CALLS=10000 $(BIN)/python -m pytest -s tests/fuzz
+
 check: format lint types walls contract generated diagram ## run every check that is not a test
 
 fmt: $(VENV)/.development ## format the code and the contract
@@ -38,6 +43,9 @@ proto: $(VENV)/.development ## generate the stubs in shared/gen again
 	rm -rf $(GEN)/stagedoor && mkdir -p $(GEN)
 	$(PROTOC) --python_out=$(GEN) --mypy_out=quiet:$(GEN) $(PROTOS)
 	$(PROTOC) --grpc_python_out=$(GEN) --mypy_grpc_out=quiet:$(GEN) $(SERVICES)
+
+baseline: $(VENV)/.development ## promise the contract as it is now; a change that breaks it fails
+	$(IMAGE) -o baseline.binpb
 
 docs: $(VENV)/.development ## draw the life of a task in docs/ again
 	$(BIN)/python -m services.api.domain.diagram docs/life-of-a-task.md
@@ -51,7 +59,7 @@ clean: ## remove the environment, caches and the data of `make run`
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z]+:.*## / {printf "  make %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The parts of `make check`.
 
@@ -70,6 +78,8 @@ walls: $(VENV)/.development
 contract: $(VENV)/.development
 	cd proto && ../$(BIN)/buf lint
 	cd proto && ../$(BIN)/buf format --diff --exit-code --path stagedoor
+	$(IMAGE) -o ../$(VENV)/contract.binpb
+	$(BIN)/buf breaking $(VENV)/contract.binpb --against proto/baseline.binpb --config proto/buf.yaml
 
 generated: $(VENV)/.development
 	@$(MAKE) --no-print-directory proto GEN=$(VENV)/gen

@@ -59,7 +59,7 @@ class Quick:
 
 async def until(core: Core, task_id: UUID, *statuses: Status) -> Task:
     async with asyncio.timeout(15):
-        async for task in core.use_cases.import_tasks.watch(a_principal(), task_id):
+        async for task in core.use_cases.watching.watch(a_principal(), task_id):
             if task.status in statuses:
                 return task
     raise AssertionError(f"{task_id} never was {statuses}")
