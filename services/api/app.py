@@ -84,7 +84,7 @@ async def _doors(settings: ApiSettings, use_cases: UseCases) -> AsyncIterator[No
     app = make_app(
         use_cases, public_url=settings.public_url, ready=use_cases.ready, limiter=limiter
     )
-    limits, tls = Limits(max_connections=settings.max_connections), _http_tls(settings)
+    limits, tls = Limits(max_connections=settings.max_connections), http_tls(settings)
     runner, http_port = await serve_http(app, host, int(port), limits, tls)
     grpc_host = settings.grpc_listen.rpartition(":")[0]
     http_url = f"{'https' if tls else 'http'}://{host}:{http_port}"
@@ -106,7 +106,8 @@ def _grpc_tls(settings: ApiSettings) -> Tls | None:
     return Tls(cert_file=cert, key_file=key, client_ca_file=settings.grpc_tls_client_ca_file)
 
 
-def _http_tls(settings: ApiSettings) -> SSLContext | None:
+def http_tls(settings: ApiSettings) -> SSLContext | None:
+    """What the HTTP door is opened with; None for plain HTTP. Raises OSError for bad files."""
     if settings.http_tls_cert_file is None:
         return None
     context = create_default_context(Purpose.CLIENT_AUTH)
