@@ -10,8 +10,8 @@ import pytest
 from cli.demo.master import Spec, write_master
 from stagedoor.v1.import_task_service_pb2 import ImportTask
 from tests.support import replies
-from tests.support.origin import Gate
-from tests.support.stack import Client, running_stack
+from tests.support.origin import Gate, running_origin
+from tests.support.stack import Client, running_stack, started_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +54,24 @@ async def test_the_validator_killed_during_the_validation(own_stack: Stack, tmp_
         assert task.state == ImportTask.STATE_VALIDATING
         own_stack.kill("validator")
         await _ends_well(client, task_id, body)
+
+
+async def test_the_supervisor_killed_with_all_that_it_runs(tmp_path: Path) -> None:
+    write_master(tmp_path / "m.wav", Spec(seconds=2))
+    body, gate = (tmp_path / "m.wav").read_bytes(), Gate()
+    with running_origin() as origin:
+        reply = replies.file(body, gate=gate, gate_at=len(body) // 2)
+        url = origin.serve("/m.wav", reply)
+        with started_stack(origin, tmp_path) as stack:
+            async with Client(stack.ready) as client:
+                task_id = await client.start(url, "USRC28000000")
+                await gate.reached()
+            stack.process.kill()
+            stack.process.wait()
+            gate.open()
+        with started_stack(origin, tmp_path) as stack:
+            async with Client(stack.ready) as client:
+                await _ends_well(client, task_id, body)
 
 
 async def _ends_well(client: Client, task_id: str, body: bytes) -> None:

@@ -72,25 +72,34 @@ def running_stack(
     folder: Path, settings: Mapping[str, str] | None = None, *arguments: str
 ) -> Iterator[Stack]:
     """Start everything in a folder; stop it in order, and insist that it stops well."""
-    with running_origin() as origin:
-        ready_file = folder / "ready.json"
-        log = folder / "log"
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
-                [*_command(folder, ready_file), *arguments],
-                env=_environment(origin, folder, settings or {}),
-                stdout=sink,
-                stderr=sink,
-            )
-        try:
-            _await_file(ready_file, process, log)
-            yield Stack(origin, process, ready_file)
+    with running_origin() as origin, started_stack(origin, folder, settings, *arguments) as stack:
+        yield stack
+
+
+@contextmanager
+def started_stack(
+    origin: Origin, folder: Path, settings: Mapping[str, str] | None = None, *arguments: str
+) -> Iterator[Stack]:
+    """Start everything with an origin that runs already; one that was killed need not stop well."""
+    ready_file, log = folder / "ready.json", folder / "log"
+    ready_file.unlink(missing_ok=True)
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [*_command(folder, ready_file), *arguments],
+            env=_environment(origin, folder, settings or {}),
+            stdout=sink,
+            stderr=sink,
+        )
+    try:
+        _await_file(ready_file, process, log)
+        yield Stack(origin, process, ready_file)
+        if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0, log.read_text(errors="replace")[-4000:]
-        finally:
-            process.kill()
-            process.wait()
-        assert "Traceback" not in log.read_text(errors="replace"), log.read_text()[-8000:]
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in log.read_text(errors="replace"), log.read_text()[-8000:]
 
 
 def _command(folder: Path, ready_file: Path) -> list[str]:
