@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,8 @@ def _install(folder: Path) -> None:
         ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
         return_completed_process=True,
         cwd=folder,
+        # Node brings authorities of its own; a network may need those that the machine trusts.
+        env={**os.environ, "NODE_OPTIONS": "--use-system-ca"},
         check=True,
         timeout=SECONDS,
         stdout=subprocess.DEVNULL,
