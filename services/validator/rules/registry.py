@@ -30,12 +30,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule: what it looks at, its stable code, its usual severity and its clause."""
+    """One rule: what it looks at, its stable code, its usual severity, its clause and its cure.
+
+    ``fix`` is what whoever made the file should do; what the rule means is its check's docstring.
+    """
 
     subject: type
     code: str
     severity: Severity
     spec: str
+    fix: str
     check: Callable[[Any, Profile], Iterator[Finding]]
 
     def problems(self, subject: object, profile: Profile) -> Iterator[Problem]:
@@ -57,7 +61,12 @@ RULES: list[Rule] = []
 
 
 def rule(
-    subject: type[S], code: str, *, spec: str = "", severity: Severity = Severity.ERROR
+    subject: type[S],
+    code: str,
+    *,
+    spec: str = "",
+    fix: str = "",
+    severity: Severity = Severity.ERROR,
 ) -> Callable[
     [Callable[[S, Profile], Iterator[Finding]]], Callable[[S, Profile], Iterator[Finding]]
 ]:
@@ -66,7 +75,9 @@ def rule(
     def register(
         check: Callable[[S, Profile], Iterator[Finding]],
     ) -> Callable[[S, Profile], Iterator[Finding]]:
-        RULES.append(Rule(subject=subject, code=code, severity=severity, spec=spec, check=check))
+        RULES.append(
+            Rule(subject=subject, code=code, severity=severity, spec=spec, fix=fix, check=check)
+        )
         return check
 
     return register
