@@ -61,7 +61,7 @@ def make_app(
     url = (public_url or "").rstrip("/") + atmos.PREFIX
     resources = (atmos.TASKS, atmos.TRACKS, atmos.RECORDS)
     description = describe(facade, resources, title="Stagedoor", url=url)
-    app.add_routes(openapi_routes(atmos.PREFIX, description))
+    facade.add_routes(openapi_routes(atmos.PREFIX, description))
     app.add_subapp(atmos.PREFIX, facade)
     return app
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
-from services.api.http.server import make_app
+from services.api.http.server import make_app, serve
 from tests.support.jsonapi import MEDIA_TYPE, serving
 from tests.support.wire import exchange
 
@@ -92,6 +93,22 @@ async def test_a_fault_of_ours_tells_nothing(
         assert await response.text() == "The server met an unexpected error.\n"
     captured = capsys.readouterr()
     assert "a secret" in captured.out + captured.err
+
+
+async def test_half_an_answer_is_not_followed_by_another(app: web.Application) -> None:
+    async def half(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b"half")
+        raise OSError(28, "a secret")
+
+    app.router.add_get("/half", half)
+    runner, port = await serve(app, "127.0.0.1", 0)
+    try:
+        reply = await exchange(port, b"GET /half" + HEAD + b"\r\n")
+    finally:
+        await runner.cleanup()
+    assert (reply.status, reply.body) == (200, b"4\r\nhalf\r\n")
 
 
 async def test_a_broken_body_behind_an_answer_is_no_fault(

@@ -44,7 +44,8 @@ async def test_there_are_only_so_many_connections(app: web.Application) -> None:
             writer.write(HEALTH + b"\r\n")
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        refused = parse(await reader.read())
+        async with asyncio.timeout(5):  # at once, not when it has been idle for long
+            refused = parse(await reader.read())
         writer.close()
         assert (refused.status, refused.headers["retry-after"]) == (503, "1")
         assert refused.document["errors"][0]["status"] == "503"

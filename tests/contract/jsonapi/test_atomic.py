@@ -135,7 +135,15 @@ async def test_all_or_nothing(client: Client, core: Core) -> None:
         ({"op": "add", "data": {"type": "albums"}}, 400, "/data/type"),
         ({"op": "add", "data": {"type": "records"}}, 403, ""),
         ({"op": "add", "data": {"type": "tracks", "id": UNKNOWN}}, 403, "/data/id"),
+        ({"op": "add", "href": "/api/v1/tracks"}, 400, ""),
         ({"op": "add", "data": {"type": "tracks", "lid": 1}}, 400, "/data/lid"),
+        ({"op": "add", "data": {"type": "tracks", "lid": None}}, 400, "/data/lid"),
+        ({"op": "add", "data": {"type": "tracks", "lid": ""}}, 400, "/data/lid"),
+        (
+            {"op": "add", "data": {"type": "tracks", "lid": [], "attributes": {"x": 1}}},
+            400,
+            "/data/attributes",
+        ),
         (
             {"op": "add", "data": {"type": "tracks", "attributes": {"x": 1}}},
             400,
@@ -158,6 +166,9 @@ async def test_all_or_nothing(client: Client, core: Core) -> None:
         ({"op": "remove", "ref": {"type": "records", "id": UNKNOWN}}, 403, ""),
         ({"op": "remove", "href": 1}, 400, "/href"),
         ({"op": "remove", "href": "http://[x"}, 400, "/href"),
+        ({"op": "remove", "href": f"/api/v1/tracks/{UNKNOWN}?include=x"}, 400, "/href"),
+        ({"op": "remove", "href": f"/api/v1/tracks/{UNKNOWN}#x"}, 400, "/href"),
+        (_add_track() | {"href": "/api/v1/tracks?include=x"}, 400, "/href"),
         ({"op": "remove", "href": f"https://elsewhere.example/tracks/{UNKNOWN}"}, 400, "/href"),
         ({"op": "remove", "href": f"/api/v1/{TASKS}/{UNKNOWN}/track"}, 400, "/href"),
         (
@@ -194,6 +205,17 @@ async def test_what_is_wrong_is_said_at_once(client: Client) -> None:
         "/atomic:operations/0/op",
         "/atomic:operations/2/data/lid",
         "/atomic:operations/3/ref/type",
+    ]
+
+
+async def test_what_names_a_refused_resource_is_not_refused_for_it(client: Client) -> None:
+    broken = _add_track("t")
+    broken["data"]["attributes"]["x"] = 1
+    again = {"op": "remove", "ref": {"type": "tracks", "lid": "t"}}
+    answer = await _run(client, broken, _add_task(lid="t"), again, _add_task(lid="late"))
+    assert [where for where, _ in answer.refusals] == [
+        "/atomic:operations/0/data/attributes",
+        "/atomic:operations/3/data/relationships/track/data/lid",
     ]
 
 
@@ -236,6 +258,18 @@ async def test_once(client: Client) -> None:
     assert await _count(client, TASKS) == 1
     other = await _run(client, _add_track(title="Other"), Idempotency_Key="k")
     assert (other.status, other.refusals[0][0]) == (422, "Idempotency-Key")
+
+
+async def test_who_may_not_write_is_not_given_what_was_written(client: Client, core: Core) -> None:
+    operations = [_add_track("t"), _add_task(lid="t")]
+    assert (await _run(client, *operations, Idempotency_Key="k")).status == 200
+    tokens = core.use_cases.tokens
+    for scopes, lacking in ((["tasks:write"], "tracks:write"), (["tracks:write"], "tasks:write")):
+        other = Client(client.session, await tokens.issue("default", "o", scopes))
+        again = await _run(other, *operations, Idempotency_Key="k")
+        detail = f"The token lacks the scope {lacking}."
+        assert (again.status, again.refusals) == (403, [("", detail)])
+    assert await _count(client, TASKS) == 1
 
 
 async def test_scopes_and_tenants(client: Client, core: Core) -> None:

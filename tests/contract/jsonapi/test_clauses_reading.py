@@ -72,6 +72,13 @@ CASES = [
     ),
     Case(
         3,
+        "also when any other type would do",
+        "GET /tracks",
+        406,
+        headers={"Accept": f"{MEDIA_TYPE};charset=utf-8, */*"},
+    ),
+    Case(
+        3,
         "one bare instance is enough, with any weight",
         "GET /tracks",
         200,

@@ -127,8 +127,9 @@ async def test_a_cursor_of_another_order(client: Client, core: Core) -> None:
         assert (await client.get(f"{TASKS}?sort={sort}&page[after]={cursor}")).status == 400
 
 
-async def test_too_much_at_once(client: Client) -> None:
-    answer = await client.get(f"{TASKS}?page[after]=&page[size]=101")
+@pytest.mark.parametrize("size", ["101", "9" * 5000], ids=["a few", "very many"])
+async def test_too_much_at_once(client: Client, size: str) -> None:
+    answer = await client.get(f"{TASKS}?page[after]=&page[size]={size}")
     assert answer.status == 400
     assert answer.document["errors"] == [
         {

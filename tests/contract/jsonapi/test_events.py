@@ -36,6 +36,9 @@ async def _open(client: Client, path: str, **headers: str) -> AsyncIterator[Clie
     async with client.session.get(f"/api/v1{path}", headers=sent) as response:
         if response.status == 200:
             assert response.headers["Content-Type"] == EVENTS
+            assert response.headers["Cache-Control"] == "no-store"
+            assert response.headers["X-Accel-Buffering"] == "no"
+            assert response.headers["Vary"] == "Accept"
             assert await response.content.readuntil(b"\n\n") == b"retry: 1000\n\n"
         yield response
 
@@ -82,6 +85,14 @@ async def test_a_task_to_its_end(client: Client, core: Core) -> None:
         assert again.status == 204, "a client that has seen the end does not come back"
     async with _open(client, f"{path}/events", Last_Event_ID="1") as again:
         assert _status(await _next(again)) == "completed"
+
+
+async def test_a_client_that_lost_the_stream_of_a_running_task(client: Client, core: Core) -> None:
+    task = await core.task()
+    path = f"{TASKS}/{task.id}/events"
+    async with _open(client, path, Last_Event_ID=str(task.version)) as stream:
+        assert stream.status == 200
+        assert _status(await _next(stream)) == "pending"
 
 
 async def test_progress_is_told(client: Client, core: Core) -> None:

@@ -14,12 +14,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.api.http.jsonapi import media
-from tests.support.jsonapi import MEDIA_TYPE
+from tests.support.jsonapi import MEDIA_TYPE, Client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.support.jsonapi import Answer, Client
+    from tests.support.jsonapi import Answer
 
 TRACK = b'{"data":{"type":"tracks","attributes":{"title":"x"}}}'
 
@@ -44,6 +44,12 @@ def _is_error(answer: Answer, status: int) -> None:
         f'{MEDIA_TYPE};profile="https://example.com/unknown, or not"',
         f'{MEDIA_TYPE};ext="x", {MEDIA_TYPE};q=0.1',
         "text/html, application/xml;q=0.9, */*;q=0.8",
+        f"{MEDIA_TYPE};q=much",
+        f"{MEDIA_TYPE};Q=0.5",
+        f'{MEDIA_TYPE};profile="a\\"b"',
+        "*/*;q=0, application/*",
+        f"application/*;q=0, {MEDIA_TYPE}",
+        " , */*",
     ],
 )
 async def test_accept_that_is_served(client: Client, accept: str) -> None:
@@ -62,6 +68,10 @@ async def test_accept_that_is_served(client: Client, accept: str) -> None:
         f"{MEDIA_TYPE};q=0.5;charset=utf-8",
         f"{MEDIA_TYPE};q=0",
         "*/*;q=0",
+        "application/*;q=0, */*",
+        f"{MEDIA_TYPE};q=0, */*",
+        f"{MEDIA_TYPE};charset=utf-8, */*",
+        f'{MEDIA_TYPE};ext="x", application/*',
         ";",
         f'"{MEDIA_TYPE}, */*',
     ],
@@ -216,6 +226,31 @@ async def test_unknown_paths(client: Client, path: str) -> None:
         "status": "404",
         "title": "Not Found",
     }
+
+
+async def test_accept_may_come_in_several_lines(client: Client) -> None:
+    for lines, status in (
+        (["text/html", MEDIA_TYPE], 200),
+        ([MEDIA_TYPE, "text/html"], 200),
+        (["text/html", "text/plain"], 406),
+    ):
+        headers = [("Accept", line) for line in lines]
+        headers += [("Authorization", f"Bearer {client.token}")]
+        async with client.session.get("/api/v1/tracks", headers=headers) as response:
+            assert response.status == status, lines
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+async def test_what_everybody_may_read_can_only_be_read(client: Client, path: str) -> None:
+    stranger = Client(client.session, None)
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        answer = await stranger.request(method, path)
+        _is_error(answer, 405)
+        assert answer.headers["Allow"] == "GET,HEAD"
+    for accept in (MEDIA_TYPE, "text/html", "image/png", "*/*;q=0"):
+        assert (await stranger.request("GET", path, Accept=accept)).status == 200
+    assert (await stranger.request("HEAD", path)).body == b""
+    _is_error(await stranger.request("GET", f"{path}/"), 404)
 
 
 async def test_unknown_methods(client: Client) -> None:

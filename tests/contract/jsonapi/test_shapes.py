@@ -88,16 +88,17 @@ async def test_nothing_to_include(client: Client, core: Core) -> None:
     assert (answer.document["data"], answer.document["included"]) == (None, [])
 
 
-async def test_a_superseded_record_can_be_included(client: Client, core: Core) -> None:
+async def test_the_record_of_a_task_that_runs_again_can_be_included(
+    client: Client, core: Core
+) -> None:
     task = await core.complete(await core.task())
     path = f"{TASKS}/{task.id}"
     change = {"url": "https://cdn.example.com/other.wav"}
     data = {"type": "atmos-import-tasks", "id": str(task.id), "attributes": change}
     assert (await client.send("PATCH", path, {"data": data})).status == 200
-    linked = (await client.get(f"{path}/relationships/record")).document["data"]
-    answer = await client.get(f"{path}?include=record")
-    shown = [each["id"] for each in answer.document["included"]]
-    assert shown == ([] if linked is None else [linked["id"]])
+    document = (await client.get(f"{path}?include=record")).document
+    assert document["data"]["attributes"]["status"] == "pending"
+    assert _identities(document["included"]) == [("records", str(task.record_id))]
 
 
 async def test_what_may_not_be_read_is_not_included(client: Client, core: Core) -> None:

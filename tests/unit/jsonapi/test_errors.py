@@ -149,8 +149,7 @@ def test_every_refusal_has_a_status() -> None:
 
 
 def test_headers_of_refusals() -> None:
-    challenge = {"WWW-Authenticate": 'Bearer realm="stagedoor"'}
-    assert from_refusal(domain.Unauthenticated()).headers == challenge
+    assert from_refusal(domain.KeyReused()).headers is None
     assert from_refusal(domain.Unavailable()).headers == {"Retry-After": "1"}
 
 

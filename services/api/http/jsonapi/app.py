@@ -13,6 +13,7 @@ from services.api.http.jsonapi.endpoints import Endpoints
 from services.api.http.jsonapi.events import Streams
 from services.api.http.jsonapi.feeds import Feeds
 from services.api.http.jsonapi.middlewares import error_boundary, negotiation
+from services.api.http.traces import traced
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -34,7 +35,8 @@ def make_jsonapi_app(
     ``public_url`` starts every link; without it links lead to the host that the request named.
     ``run`` runs several operations in one transaction; without it there are no atomic requests.
     """
-    app = web.Application(middlewares=[error_boundary, negotiation, authentication(authenticate)])
+    middlewares = [traced, error_boundary, negotiation, authentication(authenticate)]
+    app = web.Application(middlewares=middlewares)
     api, streams = Api(served, prefix, public_url), Streams()
     app.on_shutdown.append(streams.stop)
     app.add_routes(_routes(api, streams))

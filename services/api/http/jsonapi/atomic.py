@@ -17,8 +17,8 @@ from services.api.domain.task import Target
 from services.api.http.authentication import PRINCIPAL
 from services.api.http.jsonapi.errors import Error, JsonApiError, translate
 from services.api.http.jsonapi.media import Speech, read_document, respond, speaks
+from services.api.http.jsonapi.parameters import reject_parameters
 from services.api.http.jsonapi.plans import MEMBER, parse_operations
-from services.api.http.jsonapi.queries import reject_parameters
 from services.api.http.jsonapi.requests import options_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ The profile "Cursor Pagination": https://jsonapi.org/profiles/ethanresnick/curso
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -24,7 +23,7 @@ PROFILE = "https://jsonapi.org/profiles/ethanresnick/cursor-pagination/"
 PROFILES = frozenset({PROFILE, PROFILE.replace("https:", "http:")})
 """Its own text gives its address without TLS; both are understood."""
 
-_MALFORMED = (msgspec.MsgspecError, Base64Error, ValueError, OverflowError)
+_MALFORMED = (msgspec.MsgspecError, ValueError, OverflowError)
 
 
 def encode(item: object, order: Order) -> str:

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aiohttp import web
 
-from services.api.domain.errors import EtagMismatch
 from services.api.http.authentication import PRINCIPAL
 from services.api.http.jsonapi import cursors
-from services.api.http.jsonapi.conditions import entity_tag, expected_versions, is_known
+from services.api.http.jsonapi.conditions import condition_of, tagged
 from services.api.http.jsonapi.errors import Error, JsonApiError, in_names_of
 from services.api.http.jsonapi.includes import load_included
-from services.api.http.jsonapi.media import accepted_profile, headed, read_document, respond
-from services.api.http.jsonapi.operations import Act, Create, Delete, Operations, Served, Update
+from services.api.http.jsonapi.media import accepted_profile, read_document, respond
+from services.api.http.jsonapi.parameters import parse_query, parse_shape, reject_parameters
 from services.api.http.jsonapi.parse import parse_change, parse_linkage, parse_new
-from services.api.http.jsonapi.queries import parse_query, parse_shape, reject_parameters
 from services.api.http.jsonapi.requests import addressed, options_of
 from services.api.http.jsonapi.resource import label
 
@@ -26,11 +24,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.api.http.jsonapi.api import Api
-    from services.api.http.jsonapi.documents import Document
+    from services.api.http.jsonapi.operations import Act, Create, Delete, Served, Update
     from services.api.http.jsonapi.queries import Shape
     from services.api.http.jsonapi.resource import ToOne
-
-__all__ = ["Endpoints", "Operations", "Served"]
 
 T = TypeVar("T")
 
@@ -78,7 +74,8 @@ class Endpoints(Generic[T]):
         )
         documents = self._api.documents(request)
         document = documents.collection(self._resource, page, query, included)
-        return respond(document, profile=profile if query.by_cursor else None)
+        response = respond(document, profile=profile if query.by_cursor else None)
+        return tagged(request, response)
 
     async def _get(self, request: web.Request) -> web.Response:
         id_, shape = addressed(request), self._shape(request)
@@ -127,7 +124,7 @@ class Endpoints(Generic[T]):
         target = None if found is None else (other.resource, found)
         document = documents.related(url, target, shape, included)
         version = other.resource.version if found is not None else None
-        return _conditional(request, document, version(found) if version else None)
+        return tagged(request, respond(document), version(found) if version else None)
 
     async def _linkage(self, to_one: ToOne[T], request: web.Request) -> web.Response:
         id_ = addressed(request)
@@ -157,15 +154,14 @@ class Endpoints(Generic[T]):
         return self._operations.update
 
     async def _expected(self, request: web.Request, id_: UUID) -> int | None:
-        """The version that the client wants to change; raises EtagMismatch when there is none."""
-        versions, version_of = expected_versions(request), self._resource.version
-        if versions is None or version_of is None:
+        """The version that the client wants to change, None for any; raises if it is not there."""
+        condition, version_of = condition_of(request), self._resource.version
+        if condition is None or version_of is None:
             return None
-        if len(versions) == 1:
-            return next(iter(versions))
+        if condition.only is not None:
+            return condition.only
         present = version_of(await self._operations.get(request[PRINCIPAL], id_))
-        if present not in versions:
-            raise EtagMismatch
+        condition.check(present)
         return present
 
     async def _show(
@@ -180,25 +176,12 @@ class Endpoints(Generic[T]):
             request[PRINCIPAL], self._api.served, self._resource, [item], shape
         )
         document = self._api.documents(request).single(self._resource, item, shape, included)
-        version = self._resource.version
-        return _conditional(request, document, version(item) if version else None, status, headers)
+        response = respond(document, status, headers)
+        return tagged(request, response, self._version(item))
 
     def _link(self, request: web.Request, to_one: ToOne[T], item: T) -> web.Response:
-        return respond(self._api.documents(request).linkage(self._resource, item, to_one))
+        document = self._api.documents(request).linkage(self._resource, item, to_one)
+        return tagged(request, respond(document), self._version(item))
 
-
-def _conditional(
-    request: web.Request,
-    document: Document,
-    version: int | None,
-    status: int = HTTPStatus.OK,
-    headers: Mapping[str, str] | None = None,
-) -> web.Response:
-    """A document with its entity tag, or 304 for a client that has it (RFC 9110 section 15.4.5)."""
-    response = respond(document, status, headers)
-    tag = entity_tag(version, bytes(response.body or b""))  # type: ignore[arg-type] # its own bytes
-    if is_known(request, tag):
-        cached = {"ETag": f'"{tag}"', "Vary": headed()["Vary"]}
-        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=cached)
-    response.etag = tag
-    return response
+    def _version(self, item: T) -> int | None:
+        return None if self._resource.version is None else self._resource.version(item)

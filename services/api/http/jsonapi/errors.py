@@ -18,7 +18,6 @@ from services.api.domain.errors import (
     RateLimited,
     Refusal,
     RelatedNotFound,
-    Unauthenticated,
     Unavailable,
     Violation,
 )
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _HEADERS: Mapping[type[Refusal], Mapping[str, str]] = {
-    Unauthenticated: {"WWW-Authenticate": 'Bearer realm="stagedoor"'},  # RFC 6750 section 3
     Unavailable: {"Retry-After": "1"},
 }
 # Python 3.13 renamed it; the documents of the API keep the older words.

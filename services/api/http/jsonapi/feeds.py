@@ -13,7 +13,7 @@ from services.api.http.authentication import PRINCIPAL
 from services.api.http.jsonapi.errors import Error, JsonApiError
 from services.api.http.jsonapi.events import EVENT_STREAM, Event
 from services.api.http.jsonapi.media import speaks
-from services.api.http.jsonapi.queries import reject_parameters
+from services.api.http.jsonapi.parameters import reject_parameters
 from services.api.http.jsonapi.requests import addressed
 
 if TYPE_CHECKING:

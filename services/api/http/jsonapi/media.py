@@ -19,7 +19,7 @@ from aiohttp import web
 from services.api.http.jsonapi.errors import Error, JsonApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MEDIA_TYPE = "application/vnd.api+json"
 BODY_SECONDS = 10.0
@@ -120,7 +120,7 @@ def negotiate(request: web.Request) -> None:
     """
     speech = speech_of(request)
     ranges = [*_accepted(request)]
-    if ranges and not any(_is_served(each, speech) for each in ranges):
+    if ranges and not _is_served(ranges, speech):
         raise JsonApiError(Error(406, f"The response can only be {speech.answers}."))
     given = _parse(request.headers.get("Content-Type", ""))
     if given.type == MEDIA_TYPE and not given.bare and not _is_understood(given, speech):
@@ -184,9 +184,21 @@ def _unquoted(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
 
 
-def _is_served(media_range: MediaRange, speech: Speech) -> bool:
+def _is_served(ranges: Sequence[MediaRange], speech: Speech) -> bool:
+    """Whether the most specific of these ranges allow an answer (RFC 9110 section 12.5.1).
+
+    So no wildcard saves a client that names JSON:API only in ways that are none.
+    """
     main = speech.answers.partition("/")[0]
-    if media_range.type not in {speech.answers, f"{main}/*", "*/*"} or not media_range.weight:
+    for type_ in (speech.answers, f"{main}/*", "*/*"):
+        named = [each for each in ranges if each.type == type_]
+        if named:
+            return any(_allows(each, speech) for each in named)
+    return False
+
+
+def _allows(media_range: MediaRange, speech: Speech) -> bool:
+    if not media_range.weight:
         return False
     # A weight is no parameter of the media type; any other one is, also behind the weight.
     weightless = tuple(pair for pair in media_range.parameters if pair[0] != "q")

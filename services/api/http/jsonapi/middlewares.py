@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from services.api.domain.errors import Refusal
+from services.api.domain.errors import Refusal, Unauthenticated
+from services.api.http.authentication import challenge, is_public
 from services.api.http.jsonapi.errors import Error, JsonApiError, from_refusal
 from services.api.http.jsonapi.media import negotiate, respond
 
@@ -33,6 +34,9 @@ async def error_boundary(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except JsonApiError as error:
         return _answer(error)
+    except Unauthenticated as refusal:
+        headers = {"WWW-Authenticate": challenge(request)}
+        return _answer(JsonApiError(*from_refusal(refusal).errors, headers=headers))
     except Refusal as refusal:
         return _answer(from_refusal(refusal))
     except web.HTTPException as error:
@@ -48,7 +52,8 @@ async def negotiation(request: web.Request, handler: Handler) -> web.StreamRespo
     # Links are made of it, and RFC 9112 section 3.2 demands a 400 for a Host that is none.
     if not _HOST.fullmatch(request.headers.get("Host", "")):
         raise JsonApiError(Error(HTTPStatus.BAD_REQUEST, "The Host header is invalid."))
-    negotiate(request)
+    if not is_public(request):
+        negotiate(request)
     return await handler(request)
 
 

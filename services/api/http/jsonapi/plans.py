@@ -103,12 +103,24 @@ class _Planner:
         if target.id is not None:
             raise _malformed("A resource is added to its collection.", "/")
         _require(target.served)
-        fields = parse_new(operation, resource, frozenset(self.served), self.lids)
-        lid = operation["data"].get("lid")
-        stand_in = None if lid is None else self._introduce(resource.type, lid)
+        try:
+            fields = parse_new(operation, resource, frozenset(self.served), self.lids)
+        except JsonApiError:
+            self._forgive(resource.type, operation.get("data"))
+            raise
+        stand_in = self._introduce(resource.type, operation["data"])
         return Plan(code="add", served=target.served, fields=fields, lid_for=stand_in)
 
-    def _introduce(self, type_: str, lid: object) -> UUID:
+    def _forgive(self, type_: str, data: object) -> None:
+        """Let what names a refused resource by its local id not be wrong for that too."""
+        lid = data.get("lid") if isinstance(data, dict) else None
+        if isinstance(lid, str):
+            self.lids.setdefault((type_, lid), uuid4())
+
+    def _introduce(self, type_: str, data: Members) -> UUID | None:
+        if "lid" not in data:
+            return None
+        lid = data["lid"]
         if not isinstance(lid, str) or not lid or (type_, lid) in self.lids:
             raise _malformed("A local id must be a string that was not given before.", "/data/lid")
         # Made up, so that it can stand where an id stands until there is a real one.
@@ -207,6 +219,8 @@ class _Planner:
                 url = urljoin(f"{self.base}/operations", href)
             except ValueError:
                 url = ""
+            if "?" in url or "#" in url:
+                raise _malformed("The member href cannot have a query or a fragment.", "/href")
             if url.startswith(f"{self.base}/"):
                 return url.removeprefix(f"{self.base}/").split("/")
         raise _malformed("The member href must be a link into this API.", "/href")

@@ -95,7 +95,7 @@ class _Routes:
         return self._operation(
             f"list{self.name}",
             f"List {self.words}",
-            parameters.for_lists(self.resource, self.resources),
+            [parameters.IF_NONE_MATCH, *parameters.for_lists(self.resource, self.resources)],
             responses.found(f"{self.name}Page", "A page."),
         )
 
@@ -162,8 +162,8 @@ class _Routes:
         return self._operation(
             f"get{name}",
             f"Read which {label(to_one.name)} one of the {self.words} has",
-            [parameters.ID],
-            responses.linked(name),
+            [parameters.ID, parameters.IF_NONE_MATCH],
+            responses.found(name, "The linkage.", one=True),
         )
 
     def _relink(self, to_one: ToOne[Any]) -> Json:

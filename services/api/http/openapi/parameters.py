@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from services.api.http.jsonapi.errors import IDEMPOTENCY_KEY
-from services.api.http.jsonapi.queries import DEFAULT_SIZE, MAX_NUMBER, MAX_SIZE
+from services.api.http.jsonapi.parameters import MAX_NUMBER, MAX_SIZE
+from services.api.http.jsonapi.queries import DEFAULT_SIZE
 from services.api.http.openapi.schemas import UUID_TEXT
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ ID: Json = {
 IF_NONE_MATCH: Json = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "Answer 304 if the resource still has this ETag (RFC 9110 section 13.1.2).",
+    "description": "Answer 304 if what is asked for still has this ETag (RFC 9110 section 13.1.2).",
     "schema": {"type": "string"},
 }
 IF_MATCH: Json = {
@@ -36,11 +37,13 @@ IF_MATCH: Json = {
     "description": "Answer 412 unless the resource has this ETag (RFC 9110 section 13.1.1).",
     "schema": {"type": "string"},
 }
+# Spaces around the value of a header are no part of it (RFC 9110 section 5.5).
+_PRINTABLE = "^[!-~]([ -~]*[!-~])?$"
 KEY: Json = {
     "name": IDEMPOTENCY_KEY,
     "in": "header",
     "description": "Within 24 hours the same key with the same request gets the same answer.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": _PRINTABLE},
 }
 LAST_EVENT: Json = {
     "name": "Last-Event-ID",

@@ -29,7 +29,7 @@ _MORE: dict[int, tuple[str, ...]] = {
 HEADERS: Json = {
     name: {"description": description, "schema": {"type": "string"}}
     for name, description in {
-        "ETag": "The version of the resource (RFC 9110 section 8.8.3).",
+        "ETag": "The version of what is answered (RFC 9110 section 8.8.3).",
         "Location": "Where the new resource is.",
         "RateLimit": "What the token may still ask for (draft-ietf-httpapi-ratelimit-headers-10).",
         "RateLimit-Policy": "What a token may ask for (same draft).",
@@ -58,16 +58,10 @@ REFUSALS: Json = {
 
 
 def found(schema: str, description: str, *, one: bool = False) -> Json:
-    """Of a read; ``one`` is one resource, which may not exist and has an ETag."""
-    if not one:
-        return _answers({200: _document(schema, description)})
+    """Of a read; ``one`` is one resource, which may not exist."""
     unchanged = {"description": "It still has this ETag.", "headers": _headers("ETag")}
-    return _answers({200: _document(schema, description, "ETag"), 304: unchanged}, *_OF_ONE)
-
-
-def linked(schema: str) -> Json:
-    """Of a read of linkage."""
-    return _answers({200: _document(schema, "The linkage.")}, *_OF_ONE)
+    good = {200: _document(schema, description, "ETag"), 304: unchanged}
+    return _answers(good, *(_OF_ONE if one else ()))
 
 
 def written(schema: str, *, status: int, conflicts: bool = True) -> Json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
+from services.api.http.authentication import public
 from services.api.http.openapi.page import STYLE, render
 
 if TYPE_CHECKING:
@@ -30,16 +31,18 @@ _PAGE_HEADERS = {
 
 
 def routes(prefix: str, document: Json) -> list[web.RouteDef]:
-    """The routes of the document and of its page, below the prefix of the API."""
+    """The routes of the document and of its page, in an application mounted at the prefix."""
     encoded = msgspec.json.encode(document)
     page = render(document, f"{prefix}{DOCUMENT}")
 
+    @public
     async def get_document(_: web.Request) -> web.Response:
         return web.Response(body=encoded, content_type="application/json")
 
+    @public
     async def get_page(_: web.Request) -> web.Response:
         return web.Response(
             body=page, content_type="text/html", charset="utf-8", headers=_PAGE_HEADERS
         )
 
-    return [web.get(f"{prefix}{DOCUMENT}", get_document), web.get(f"{prefix}{PAGE}", get_page)]
+    return [web.get(DOCUMENT, get_document), web.get(PAGE, get_page)]

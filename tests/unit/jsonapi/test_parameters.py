@@ -8,13 +8,8 @@ from uuid import UUID
 import pytest
 
 from services.api.http.jsonapi.errors import JsonApiError
-from services.api.http.jsonapi.queries import (
-    Query,
-    Shape,
-    parse_query,
-    parse_shape,
-    reject_parameters,
-)
+from services.api.http.jsonapi.parameters import parse_query, parse_shape, reject_parameters
+from services.api.http.jsonapi.queries import Query, Shape
 
 if TYPE_CHECKING:
     from services.api.http.jsonapi.resource import Resource
