@@ -90,7 +90,7 @@ class KeySet:
     async def _refresh(self) -> None:
         try:
             found = msgspec.json.decode(await self._fetch(), type=Jwks)
-        except (ClientError, OSError, TimeoutError, msgspec.MsgspecError) as error:
+        except (ClientError, OSError, RecursionError, msgspec.MsgspecError) as error:
             _log.warning("jwks_not_fetched", error=f"{type(error).__name__}: {error}")
             return
         self._keys, self._fetched = _usable(found, self._algorithms), self._clock()

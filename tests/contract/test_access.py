@@ -14,6 +14,7 @@ import pytest
 from grpc import StatusCode
 
 from services.api.domain.principal import ADMIN, SCOPES
+from services.api.grpc.admission import scope_of
 from tests.support.access import OTHERS, call, http_routes, is_addressed, open_world, rpcs
 from tests.support.door import bearer, refused
 from tests.support.jsonapi import MEDIA_TYPE, Answer, new_task
@@ -162,6 +163,15 @@ def test_the_walk_knows_every_route_and_every_method(world: World) -> None:
     assert {route for route in routes if not route.startswith("HEAD ")} == HTTP.keys()
     assert heads <= HTTP.keys()
     assert rpcs().keys() == RPCS.keys()
+
+
+def test_the_grpc_door_asks_for_what_the_use_cases_need() -> None:
+    """It asks before it reads the request, they before they act: neither alone is enough."""
+    asked = {
+        name: scope_of(f"/{method.containing_service.full_name}/{name}")
+        for name, method in rpcs().items()
+    }
+    assert asked == RPCS
 
 
 def _walked(world: World) -> list[tuple[str, Rule]]:

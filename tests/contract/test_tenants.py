@@ -211,13 +211,24 @@ async def test_cursors_carry_nobody_into_another_tenant(world: World) -> None:
         answer = await who.get(f"/tracks?page[size]=1&page[{side}]={cursor}")
         assert answer.status == 400 or answer.document["data"] == [], side
 
-    request = tracks.ListTracksRequest(page_size=1)
-    first = await world.door.tracks.ListTracks(request, metadata=world.door.admin)
-    request.page_token = first.next_page_token
-    answered = await refused(
-        world.door.tracks.ListTracks(request, metadata=await stranger_there(world))
-    )
-    assert answered.reason == "INVALID_QUERY"
+
+async def test_page_tokens_carry_nobody_into_another_tenant(world: World) -> None:
+    await world.core.complete(await world.core.task(FREE_ISRC))
+    door, who = world.door, await stranger_there(world)
+    lists: list[tuple[Any, Any]] = [
+        (door.tasks.ListImportTasks, tasks.ListImportTasksRequest(page_size=1)),
+        (door.tracks.ListTracks, tracks.ListTracksRequest(page_size=1)),
+        (door.records.ListRecords, records.ListRecordsRequest(page_size=1)),
+        (
+            AuditServiceStub(door.channel).ListAuditEntries,
+            audit.ListAuditEntriesRequest(page_size=1),
+        ),
+    ]
+    for method, request in lists:
+        request.page_token = (await method(request, metadata=door.admin)).next_page_token
+        assert (await method(request, metadata=door.admin)).total_size > 1
+        answer = await refused(method(request, metadata=who))
+        assert (answer.reason, answer.fields) == ("INVALID_QUERY", {"page_token": "INVALID"})
 
 
 async def test_a_watch_tells_of_its_tenant_only_also_from_another_s_cursor(world: World) -> None:

@@ -16,7 +16,7 @@ from aiohttp import web
 from services.api.domain.errors import Unauthenticated, Unavailable
 from services.api.jwks import FRESH, MAX_AGE, MAX_BYTES, PAUSE, KeySet, from_file, from_url
 from services.api.jwt import JwtVerifier
-from tests.support.identity import TRUST, Provider, jwk, token
+from tests.support.identity import TRUST, Provider, jwk, rsa_key, token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 async def test_a_single_key_needs_no_id() -> None:
     assert (await Provider(keys=[jwk(None)]).verifier().verify(token(None))).tenant == "acme"
-    with pytest.raises(Unauthenticated):
-        await Provider(keys=[jwk("rsa-1"), jwk("rsa-2")]).verifier().verify(token(None))
+    keys = [jwk("rsa-1"), jwk("rsa-2")]
+    for signer in ("rsa-1", "rsa-2"):
+        with pytest.raises(Unauthenticated):
+            await Provider(keys=keys).verifier().verify(token(None, key=rsa_key(signer)))
 
 
 async def test_keys_are_fetched_once_for_many_tokens() -> None:
@@ -82,6 +84,20 @@ async def test_a_caller_that_goes_away_does_not_take_the_keys_from_others() -> N
     assert provider.fetched == 1
 
 
+async def test_a_slow_provider_is_not_asked_again_meanwhile() -> None:
+    provider = Provider()
+    provider.gate.clear()
+    verifier = provider.verifier()
+    first = asyncio.create_task(verifier.verify(token()))
+    await asyncio.wait_for(provider.asked.wait(), 5)
+    provider.now += 2 * PAUSE
+    second = asyncio.create_task(verifier.verify(token()))
+    await asyncio.sleep(0)
+    provider.gate.set()
+    assert (await first).tenant == (await second).tenant == "acme"
+    assert provider.fetched == 1
+
+
 async def test_a_provider_that_is_down_is_not_the_client_s_fault() -> None:
     provider = Provider(is_down=True)
     verifier = provider.verifier()
@@ -103,8 +119,9 @@ async def test_a_provider_that_is_down_is_not_the_client_s_fault() -> None:
 
 async def test_keys_from_a_file_that_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
+    deep = b'{"keys": [{"x": ' + b"[" * 5000
     keys = KeySet(from_file(path), ("RS256",), iter(range(0, 10_000, 11)).__next__)
-    for broken in (None, b"", b"{}", b'{"keys": 1}', b'{"keys": [1]}'):
+    for broken in (None, b"", b"{}", b'{"keys": 1}', b'{"keys": [1]}', deep):
         if broken is not None:
             path.write_bytes(broken)
         with pytest.raises(Unavailable):
@@ -139,6 +156,8 @@ async def _serve(request: web.Request) -> web.StreamResponse:
             return web.Response(body=b" " * (MAX_BYTES + 1) + b'{"keys": []}')
         case "moved":
             raise web.HTTPFound("/jwks")
+        case "broken":
+            return web.json_response({"keys": [jwk("rsa-1")]}, status=500)
         case _:
             raise web.HTTPNotFound
 
@@ -147,8 +166,8 @@ async def test_keys_from_a_url() -> None:
     async with https(_serve) as (url, trusted):
         trust = replace(TRUST, jwks=f"{url}/jwks")
         assert (await JwtVerifier(trust, trust.keys(trusted)).verify(token())).tenant == "acme"
-        for name in ("huge", "moved", "nothing"):
+        for name in ("huge", "moved", "broken", "nothing"):
             with pytest.raises(Unavailable):
-                await KeySet(from_url(f"{url}/{name}", trusted), ("RS256",)).find("x", "RS256")
+                await KeySet(from_url(f"{url}/{name}", trusted), ("RS256",)).find("rsa-1", "RS256")
         with pytest.raises(Unavailable):
             await JwtVerifier(trust, trust.keys()).verify(token())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from services.api import limits
 from services.api.limits import Allowance, RateLimiter
@@ -40,6 +43,32 @@ def test_no_minute_has_more_than_a_burst_and_a_minutes_worth(
             allowed.append(now[0])
     for start in allowed:
         assert sum(start <= each < start + 60 for each in allowed) <= burst + per_minute + 1
+
+
+def test_a_limiter_that_breaks_lets_everybody_in() -> None:
+    limiter = RateLimiter(1, 5, clock=lambda: 1 / 0)
+    with capture_logs() as logs:
+        assert limiter.take(a_principal()) == Allowance(5, 5, 0, allowed=True)
+    assert [log["event"] for log in logs] == ["rate_limiter_failed"]
+
+
+def test_a_caller_is_a_token_of_a_tenant() -> None:
+    limiter = RateLimiter(1, clock=lambda: 0.0)
+    one = a_principal()
+    for who in (one, replace(one, tenant="other"), replace(one, token_id="another")):
+        assert limiter.take(who).allowed
+        assert not limiter.take(who).allowed
+
+
+def test_who_calls_is_remembered_longer_than_who_does_not() -> None:
+    now = [0.0]
+    limiter = RateLimiter(2, clock=lambda: now[0])
+    busy, silent = a_principal("busy"), a_principal("silent")
+    for who in (busy, silent, busy):
+        assert limiter.take(who).allowed
+    for number in range(limits.MAX_CALLERS - 1):
+        limiter.take(a_principal(f"t{number}"))
+    assert not limiter.take(busy).allowed
 
 
 def test_not_every_caller_is_remembered_for_ever() -> None:

@@ -1,4 +1,4 @@
-"""Who is let in, and how often."""
+"""Who is let in, how many at once, how often and to what."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from services.api.domain.errors import RateLimited
+from services.api.domain.principal import ADMIN
 from services.api.grpc.caller import caller, set_caller
-from services.api.grpc.mapping import mapped
+from services.api.grpc.mapping import OURS, mapped
+from services.api.grpc.statuses import RETRY_AFTER
 from services.api.grpc.surround import Surround
 
 if TYPE_CHECKING:
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
     from services.api.use_cases.tokens import Tokens
 
 HEALTH: Final = "/grpc.health."
+READS: Final = ("Get", "List", "Watch")
+SCOPES: Final = {
+    "stagedoor.v1.ImportTaskService": ("tasks:read", "tasks:write"),
+    "stagedoor.v1.TrackService": ("tracks:read", "tracks:write"),
+    "stagedoor.v1.RecordService": ("records:read", ADMIN),
+    "stagedoor.v1.AuditService": (ADMIN, ADMIN),
+}
+"""What reading and writing need at each service; the use cases have the last word."""
 
 
 class Guarded(Surround):
@@ -29,6 +39,27 @@ class Guarded(Surround):
     def applies(self, method: str, handler: Handler) -> bool:  # noqa: ARG002 - the base's signature
         """Whatever is not health."""
         return not method.startswith(HEALTH)
+
+
+class Concurrency(Guarded):
+    """Refuses calls over so many at once: gRPC would too, but without telling why or when."""
+
+    def __init__(self, most: int) -> None:
+        """Allow so many."""
+        self._most = most
+        self._now = 0
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Count the call as long as it lasts."""
+        async with mapped(method, context):
+            if self._now >= self._most:
+                raise RateLimited(RETRY_AFTER)
+        self._now += 1
+        try:
+            yield
+        finally:
+            self._now -= 1
 
 
 class Auth(Guarded):
@@ -62,6 +93,28 @@ class RateLimit(Guarded):
             if not allowance.allowed:
                 raise RateLimited(timedelta(seconds=allowance.reset_seconds))
         yield
+
+
+class Permission(Surround):
+    """Asks for the scope before anything of a request is looked at (AIP-211)."""
+
+    def applies(self, method: str, handler: Handler) -> bool:  # noqa: ARG002 - the base's signature
+        """All of our calls; reflection is for everybody who is let in."""
+        return method.startswith(OURS)
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Refuse a caller whose token lacks the scope."""
+        async with mapped(method, context):
+            caller().require(scope_of(method))
+        yield
+
+
+def scope_of(method: str) -> str:
+    """The scope that a method of ours needs."""
+    service, _, name = method.removeprefix("/").partition("/")
+    reading, writing = SCOPES[service]
+    return reading if name.startswith(READS) else writing
 
 
 def bearer(metadata: Any) -> str | None:

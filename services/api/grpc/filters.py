@@ -4,6 +4,7 @@
     factor    = condition { "OR" condition } ;    OR binds tighter than AND, as in AIP-160
     condition = field ( "=" | ":" ) value ;
     value     = word | '"' text '"' ;
+    word      = letters, digits and "_", ".", "/", "-" ;    anything else must be quoted
 
 All conditions of one factor are about the same field, so a filter is a set of allowed values per
 field.
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Filter = dict[str, frozenset[str]]
 
-_TOKEN: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[=:]|[^\s"=:]+)', re.DOTALL)
+_TOKEN: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[=:]|[A-Za-z0-9_./-]+)', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _EXCERPT: Final = 60
 
@@ -94,7 +95,7 @@ def _factor(tokens: Sequence[str], fields: Collection[str]) -> tuple[str, frozen
 
 def _condition(tokens: Sequence[str], fields: Collection[str]) -> tuple[str, str]:
     match tokens:
-        case [field, "=" | ":", value] if field in fields and value not in {"=", ":", "*"}:
+        case [field, "=" | ":", value] if field in fields and value not in {"=", ":"}:
             return field, _unquoted(value)
         case [field, "=" | ":", _] if field not in fields:
             raise _refusal(f"There is no filter on {field[:_EXCERPT]!r}")

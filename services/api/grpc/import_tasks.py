@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from services.api.use_cases.watching import Watching
 
 WRITABLE: Final = ("source_uri", "isrc", "target", "declared_md5")
-FIXED: Final = ("master_type",)
+FIXED: Final = {"master_type": pb.ImportTask.MASTER_TYPE_DOLBY_ATMOS}
 FILTERS: Final = ("name", "state", "target")
 ORDERS: Final = ("create_time", "update_time", "state")
 REQUIRED: Final = ("source_uri",)

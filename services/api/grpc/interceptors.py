@@ -1,4 +1,7 @@
-"""What surrounds a call, outermost first: trace, metrics, auth, rate, deadline, errors."""
+"""What surrounds a call.
+
+Outermost first: trace, metrics, how many at once, auth, rate, scope, deadline, errors.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from services.api.domain.errors import Unavailable
-from services.api.grpc.admission import Auth, RateLimit
+from services.api.grpc.admission import Auth, Concurrency, Permission, RateLimit
 from services.api.grpc.mapping import OURS, ErrorMapping, mapped
 from services.api.grpc.observation import Metrics, Trace
 from services.api.grpc.surround import Surround
@@ -26,12 +29,13 @@ MAX_SECONDS: Final = 30.0
 
 
 def chain(
-    tokens: Tokens, limiter: RateLimiter | None, max_seconds: float
+    tokens: Tokens, limiter: RateLimiter | None, max_seconds: float, max_calls: int
 ) -> tuple[aio.ServerInterceptor, ...]:
     """All of them in their order; without a limiter everybody may call as often as they like."""
     limits = (RateLimit(limiter),) if limiter else ()
-    inner = (Auth(tokens), *limits, DeadlineCap(max_seconds), ErrorMapping())
-    return (UnknownMethods(), Trace(), Metrics(), *inner)
+    entrance = (Concurrency(max_calls), Auth(tokens), *limits, Permission())
+    inner = (DeadlineCap(max_seconds), ErrorMapping())
+    return (UnknownMethods(), Trace(), Metrics(), *entrance, *inner)
 
 
 class DeadlineCap(Surround):

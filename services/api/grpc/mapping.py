@@ -9,9 +9,9 @@ import structlog
 from google.protobuf import descriptor_pool
 from google.protobuf.message import DecodeError
 from grpc import aio
-from grpc_status import rpc_status
 
 from services.api.domain.errors import InvalidFields, Refusal, Violation
+from services.api.grpc.aborts import abort
 from services.api.grpc.statuses import internal_status, status_of
 from services.api.grpc.surround import Surround, behaviour_of, rebuilt
 
@@ -67,7 +67,7 @@ async def mapped(method: str, context: Context) -> AsyncIterator[None]:
         status = internal_status()
     else:
         return
-    await context.abort_with_status(rpc_status.to_status(status))
+    await abort(context, status)
 
 
 def request_type(method: str) -> Descriptor | None:

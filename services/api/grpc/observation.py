@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from grpc import StatusCode, aio
 from opentelemetry import context as spans
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 
 from services.api.grpc.mapping import OURS
 from services.api.grpc.surround import Surround
+from services.api.grpc.traces import callers
 from shared.telemetry.metrics import RPC_SECONDS, RPCS
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Trace(Surround):
         service, _, rpc = name.partition("/")
         span = trace.get_tracer(__name__).start_span(
             name,
-            propagate.extract(_texts(context)),
+            callers(context),
             trace.SpanKind.SERVER,
             {"rpc.system": "grpc", "rpc.service": service, "rpc.method": rpc},
         )
@@ -104,8 +105,3 @@ def _code(context: Context, error: BaseException | None) -> StatusCode:
     # It is a plain 0 until somebody sets it.
     code: Any = context.code()
     return code if isinstance(code, StatusCode) else StatusCode.OK
-
-
-def _texts(context: Context) -> dict[str, str]:
-    metadata = context.invocation_metadata() or ()
-    return {key: value for key, value in metadata if isinstance(value, str)}

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 MAX_METADATA_BYTES: Final = 8 * 1024
 MAX_CONCURRENT_RPCS: Final = 1000
+HEADROOM: Final = 100
+"""More calls that gRPC takes: probes, and those that are just being refused."""
 GRACE_SECONDS: Final = 5.0
 
 SERVICES: Final = tuple(
@@ -110,9 +112,9 @@ async def serve(
     """
     stopping = asyncio.Event()
     server = aio.server(
-        interceptors=chain(use_cases.tokens, limiter, max_seconds),
+        interceptors=chain(use_cases.tokens, limiter, max_seconds, max_concurrent_rpcs),
         options=OPTIONS,
-        maximum_concurrent_rpcs=max_concurrent_rpcs,
+        maximum_concurrent_rpcs=max_concurrent_rpcs + HEADROOM,
     )
     _add_services(server, use_cases, stopping)
     health_ = health.aio.HealthServicer()

@@ -19,6 +19,7 @@ from services.api.domain.errors import (
     RateLimited,
     RelatedNotFound,
     ScopeMissing,
+    StateConflict,
     Unavailable,
 )
 from services.api.domain.reasons import answer
@@ -54,8 +55,7 @@ def status_of(refusal: Refusal, request: Descriptor | None = None) -> Status:
         info.metadata["index"] = str(refusal.index)
         within, cause = f"{OPERATIONS}[{refusal.index}].", refusal.refusal
         request = request and request.fields_by_name[OPERATIONS].message_type
-    if isinstance(cause, ScopeMissing):
-        info.metadata["scope"] = cause.scope
+    info.metadata.update(_named(cause))
     code = StatusCode[answer(refusal).grpc]
     return _status(code, refusal.detail, info, *_details(cause, request, within))
 
@@ -68,7 +68,7 @@ def internal_status() -> Status:
 
 def unknown_method_status(method: str) -> Status:
     """The answer to a call of a method that there is not."""
-    info = ErrorInfo(reason=METHOD_UNKNOWN, domain=DOMAIN)
+    info = ErrorInfo(reason=METHOD_UNKNOWN, domain=DOMAIN, metadata={"method": method})
     return _status(StatusCode.UNIMPLEMENTED, f"There is no method {method}.", info)
 
 
@@ -81,6 +81,19 @@ def field_path(request: Descriptor | None, field: str) -> str:
         if resource is not None and field in resource.fields_by_name:
             return f"{carrier.name}.{field}"
     return field
+
+
+def _named(refusal: Refusal) -> dict[str, str]:
+    """What the message names, for programs that should not have to read it."""
+    match refusal:
+        case ScopeMissing():
+            return {"scope": refusal.scope}
+        case NotFound() | RelatedNotFound():
+            return {"resource": f"{refusal.kind}/{refusal.id}"}
+        case StateConflict(status=status) if status:
+            return {"status": status}
+        case _:
+            return {}
 
 
 def _details(refusal: Refusal, request: Descriptor | None, within: str) -> Iterator[Message]:

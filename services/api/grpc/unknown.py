@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc import aio
-from grpc_status import rpc_status
 
+from services.api.grpc.aborts import abort
 from services.api.grpc.statuses import unknown_method_status
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ class UnknownMethods(aio.ServerInterceptor):
 
 def _refusing(method: str) -> Handler:
     async def refuse(_: Any, context: Context) -> None:
-        status = unknown_method_status(method[:LONGEST_NAME])
-        await context.abort_with_status(rpc_status.to_status(status))
+        await abort(context, unknown_method_status(method[:LONGEST_NAME]))
 
     return grpc.stream_stream_rpc_method_handler(refuse)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from services.api.db import audit_rows
 from services.api.db.tables import tokens
@@ -148,11 +148,12 @@ class Tokens:
         return await self.executor.read(query)
 
     async def revoke(self, key_id: str) -> None:
-        """End a token at once. Raises NotFound."""
+        """End a token at once; one that was revoked before keeps its time. Raises NotFound."""
 
         def unit(transaction: Transaction) -> None:
             this = update(tokens).where(tokens.c.key_id == key_id)
-            ended = this.values(revoked_at=transaction.now()).returning(tokens.c.tenant)
+            first = func.coalesce(tokens.c.revoked_at, transaction.now())
+            ended = this.values(revoked_at=first).returning(tokens.c.tenant)
             tenant = transaction.connection.execute(ended).scalar_one_or_none()
             if tenant is None:
                 raise NotFound("tokens", key_id)

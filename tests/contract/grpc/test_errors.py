@@ -16,6 +16,7 @@ from services.api.domain import errors
 from services.api.domain.reasons import ANSWERS, answer
 from services.api.grpc.codes import INTERNAL, METHOD_UNKNOWN
 from services.api.grpc.statuses import internal_status, status_of
+from services.api.grpc.unknown import LONGEST_NAME
 from services.api.http.facades import atmos
 from services.api.http.jsonapi.errors import JsonApiError, from_refusal, in_names_of
 from stagedoor.v1 import error_reason_pb2
@@ -104,6 +105,18 @@ def test_an_error_says_what_it_is_once(refusal: errors.Refusal) -> None:
         [info] = details(status, ErrorInfo)
         assert (info.reason, info.domain) == (reason, "stagedoor.dev")
         assert status.message
+
+
+def test_what_the_message_names_is_there_for_programs_too() -> None:
+    named = {
+        refusal.reason: dict(details(status_of(refusal), ErrorInfo)[0].metadata)
+        for refusal in REFUSALS
+    }
+    assert {reason: found for reason, found in named.items() if found} == {
+        "NOT_FOUND": {"resource": "tracks/1"},
+        "RELATED_NOT_FOUND": {"resource": "tracks/1"},
+        "SCOPE_MISSING": {"scope": "admin"},
+    }
 
 
 def test_whoever_should_come_again_learns_when() -> None:
@@ -219,3 +232,13 @@ async def test_a_method_that_does_not_exist_is_unimplemented(
     told = await refused(anext(aiter(reply)) if kind.endswith("stream") else reply)
     assert (told.code, told.reason) == (StatusCode.UNIMPLEMENTED, METHOD_UNKNOWN)
     assert path in told.message
+    assert told.metadata == {"method": path}
+
+
+async def test_of_a_long_made_up_name_not_all_is_said(door: Door) -> None:
+    path = f"/stagedoor.v1.{'x' * 4000}/Get"
+    call: Any = door.channel.unary_unary(path)
+    told = await refused(call(b""))
+    assert told.reason == METHOD_UNKNOWN
+    assert told.metadata["method"] == path[:LONGEST_NAME]
+    assert len(told.message) < LONGEST_NAME + 50

@@ -205,7 +205,17 @@ async def test_update_ignores_what_only_the_server_writes(door: Door) -> None:
     assert await update(door, wanted, "version", "state", "progress.stage", "name") == task
 
 
-@pytest.mark.parametrize("paths", [("titel",), ("isrc.x",), ("*", "isrc"), ("",), ("master_type",)])
+@pytest.mark.parametrize("paths", [(), ("*",), ("master_type",), ("isrc", "master_type")])
+async def test_update_takes_a_master_type_only_as_it_is(door: Door, paths: tuple[str, ...]) -> None:
+    task = await create(door, source_uri=URL)
+    assert await update(door, task, *paths) == task
+    task.master_type = 99  # type: ignore[assignment] # as a newer client would send it
+    answer = await refused(update(door, task, *paths))
+    assert answer.code is StatusCode.INVALID_ARGUMENT
+    assert answer.fields == {"import_task.master_type": "INVALID"}
+
+
+@pytest.mark.parametrize("paths", [("titel",), ("isrc.x",), ("*", "isrc"), ("",)])
 async def test_update_refuses_paths_that_cannot_be_changed(
     door: Door, paths: tuple[str, ...]
 ) -> None:
@@ -254,3 +264,4 @@ async def test_retry_refuses_a_task_that_did_not_fail(door: Door) -> None:
     answer = await refused(door.tasks.RetryImportTask(request, metadata=door.admin))
     assert answer.code is StatusCode.FAILED_PRECONDITION
     assert answer.reason == "STATE_CONFLICT"
+    assert answer.metadata == {"status": "pending"}

@@ -8,10 +8,13 @@ import pytest
 from grpc import StatusCode
 
 from services.api.domain.lifecycle import Stage
+from stagedoor.v1.audit_service_pb2 import ListAuditEntriesRequest
+from stagedoor.v1.audit_service_pb2_grpc import AuditServiceStub
 from stagedoor.v1.import_task_service_pb2 import (
     ListImportTasksRequest,
     ListImportTasksResponse,
 )
+from stagedoor.v1.record_service_pb2 import ListRecordsRequest
 from stagedoor.v1.track_service_pb2 import ListTracksRequest, ListTracksResponse
 from tests.support.core import a_principal
 from tests.support.door import refused
@@ -124,6 +127,25 @@ async def test_a_token_opens_only_its_own_list(door: Door, core: Core) -> None:
         assert answer.fields == {"page_token": "INVALID"}
 
 
+async def test_no_token_opens_the_list_of_another_tenant(door: Door, core: Core) -> None:
+    for n in range(2):
+        await core.complete(await core.task(f"USRC1234567{n}"))
+    stranger, audit = await door.holder("admin", tenant="other"), AuditServiceStub(door.channel)
+    lists: dict[Any, Any] = {
+        door.tasks.ListImportTasks: ListImportTasksRequest(page_size=1),
+        door.tracks.ListTracks: ListTracksRequest(page_size=1),
+        door.records.ListRecords: ListRecordsRequest(page_size=1),
+        audit.ListAuditEntries: ListAuditEntriesRequest(page_size=1),
+    }
+    await door.holder("admin")  # a second entry for the audit log
+    for call, request in lists.items():
+        request.page_token = (await call(request, metadata=door.admin)).next_page_token
+        assert request.page_token
+        await call(request, metadata=door.admin)
+        answer = await refused(call(request, metadata=stranger))
+        assert answer.fields == {"page_token": "INVALID"}, request
+
+
 @pytest.mark.usefixtures("titles")
 @pytest.mark.parametrize("token", ["x", "=", "é", "A" * 38, "A" * 40, "\x00", "-" * 10_000])
 async def test_junk_is_no_token(door: Door, token: str) -> None:
@@ -179,6 +201,9 @@ async def test_a_filtered_list_has_pages_too(door: Door, core: Core) -> None:
         "state = NOPE",
         "state = pending",
         "state = *",
+        "state = (PENDING OR state = COMPLETED)",
+        "state < PENDING",
+        "-state = PENDING",
         "state = PENDING DOWNLOADING",
         "state = PENDING AND",
         "state = PENDING OR target = x",

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from grpc import StatusCode
+from google.rpc.error_details_pb2 import RequestInfo
+from grpc import StatusCode, aio
+from grpc_status import rpc_status
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 from uuid_utils.compat import uuid7
 
 from services.api.grpc import interceptors
-from services.api.grpc.admission import Auth, RateLimit
+from services.api.grpc.admission import Auth, Concurrency, Permission, RateLimit
 from services.api.grpc.interceptors import DeadlineCap
 from services.api.grpc.mapping import ErrorMapping
 from services.api.grpc.observation import Metrics, Trace
@@ -23,27 +22,22 @@ from services.api.limits import RateLimiter
 from shared.telemetry.metrics import render_metrics
 from stagedoor.v1.import_task_service_pb2 import WatchImportTaskRequest
 from stagedoor.v1.track_service_pb2 import GetTrackRequest, ListTracksRequest
-from tests.support.door import bearer, eventually, refused
+from tests.support.door import bearer, eventually, read_error, refused
+from tests.support.spans import spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable
+
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     from tests.support.core import Core
     from tests.support.door import Door
 
 TRACKS = "stagedoor.v1.TrackService"
+__all__ = ["spans"]
+
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
-
-
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    """Where the spans go; a process can set its provider only once, hence by hand."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
-    yield exporter
-    provider.shutdown()
 
 
 def count(name: str, **labels: str) -> float:
@@ -65,11 +59,11 @@ async def list_tracks(door: Door, *more: tuple[str, str]) -> None:
 
 
 def test_the_order_is_that_of_the_contract(core: Core) -> None:
-    limiter = RateLimiter(1)
-    found = [type(each) for each in interceptors.chain(core.use_cases.tokens, limiter, 1.0)]
-    unknown, *contract = found
+    made = interceptors.chain(core.use_cases.tokens, RateLimiter(1), 1.0, 1)
+    unknown, *contract = [type(each) for each in made]
     assert unknown is UnknownMethods  # before all, so that made-up names fill no metrics
-    assert contract == [Trace, Metrics, Auth, RateLimit, DeadlineCap, ErrorMapping]
+    entrance = [Concurrency, Auth, RateLimit, Permission]
+    assert contract == [Trace, Metrics, *entrance, DeadlineCap, ErrorMapping]
 
 
 async def test_every_end_is_counted(door: Door) -> None:
@@ -128,6 +122,37 @@ async def test_a_refusal_is_no_error_of_ours(door: Door, spans: InMemorySpanExpo
     [span] = spans.get_finished_spans()
     assert (span.attributes or {})["rpc.grpc.status_code"] == StatusCode.UNAUTHENTICATED.value[0]
     assert span.status.is_unset
+
+
+@pytest.mark.parametrize("method", ["GetTrack", "ListTracks", "Nope"])
+async def test_an_error_names_the_trace_of_its_call(door: Door, method: str) -> None:
+    """Also that of a call that nobody let in, and of a method that there is not."""
+    call: Any = door.channel.unary_unary(f"/{TRACKS}/{method}")
+    who = bearer("x") if method == "ListTracks" else door.admin
+    parent = ("traceparent", f"00-{TRACE}-{PARENT}-01")
+    assert await request_of(call(b"", metadata=(*who, parent))) == TRACE
+    assert await request_of(call(b"", metadata=who)) is None
+
+
+async def test_an_error_names_the_trace_that_began_with_its_call(
+    door: Door, spans: InMemorySpanExporter
+) -> None:
+    call = door.tracks.ListTracks(ListTracksRequest(), metadata=bearer("x"))
+    told = await request_of(call)
+    await eventually(lambda: bool(spans.get_finished_spans()))
+    [span] = spans.get_finished_spans()
+    assert told == trace.format_trace_id(span.context.trace_id)
+
+
+async def request_of(call: Awaitable[Any]) -> str | None:
+    """What RequestInfo calls the request that must be refused; None without a RequestInfo."""
+    with pytest.raises(aio.AioRpcError) as caught:
+        await call
+    assert read_error(caught.value).reason
+    error: Any = caught.value
+    found, status = RequestInfo(), rpc_status.from_call(error)
+    assert status is not None
+    return next((found.request_id for each in status.details if each.Unpack(found)), None)
 
 
 async def test_an_end_by_the_server_is_an_error(

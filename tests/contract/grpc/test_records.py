@@ -65,6 +65,18 @@ async def test_records_are_found_by_isrc_target_and_name(door: Door, core: Core)
     assert await names(door, f'name = "{first}" AND isrc = "USRC12345672"') == []
 
 
+async def test_a_page_token_is_its_filter_s(door: Door, core: Core) -> None:
+    for isrc in ("USRC12345670", "USRC12345671"):
+        await core.complete(await core.task(isrc))
+    request = pb.ListRecordsRequest(page_size=1)
+    first = await door.records.ListRecords(request, metadata=door.admin)
+    request.page_token = first.next_page_token
+    assert (await door.records.ListRecords(request, metadata=door.admin)).records
+    request.filter = "isrc = USRC12345671"
+    answer = await refused(door.records.ListRecords(request, metadata=door.admin))
+    assert answer.fields == {"page_token": "INVALID"}
+
+
 async def test_what_does_not_exist_is_not_found(door: Door) -> None:
     name = f"records/{uuid7()}"
     answer = await refused(get(door, name))

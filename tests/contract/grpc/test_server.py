@@ -11,10 +11,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 from sqlalchemy import text
 
+from services.api.grpc import server
 from services.api.grpc.mapping import MAX_BATCH_BYTES, MAX_REQUEST_BYTES
 from services.api.grpc.server import MAX_METADATA_BYTES, SERVICES, serve
 from stagedoor.v1.import_task_service_pb2 import WatchImportTaskRequest
-from stagedoor.v1.track_service_pb2 import CreateTrackRequest, ListTracksRequest, Track
+from stagedoor.v1.track_service_pb2 import (
+    CreateTrackRequest,
+    GetTrackRequest,
+    ListTracksRequest,
+    Track,
+)
 from tests.support.door import eventually, open_door, refused
 
 if TYPE_CHECKING:
@@ -38,11 +44,11 @@ async def test_health_follows_readiness_for_every_service(door: Door) -> None:
 
 
 async def test_health_is_not_serving_at_first(core: Core) -> None:
-    server = await serve(core.use_cases, "127.0.0.1:0")
-    async with aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+    begun = await serve(core.use_cases, "127.0.0.1:0")
+    async with aio.insecure_channel(f"127.0.0.1:{begun.port}") as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         answer = await stub.Check(health_pb2.HealthCheckRequest())
-    await server.stop(grace=0)
+    await begun.stop(grace=0)
     assert answer.status == NOT_SERVING
 
 
@@ -95,10 +101,50 @@ async def test_too_many_calls_at_once_are_refused(core: Core) -> None:
         request = WatchImportTaskRequest(name=f"importTasks/{task.id}")
         call = door.tasks.WatchImportTask(request, metadata=door.admin)
         await call.read()
-        with pytest.raises(aio.AioRpcError) as caught:
-            await door.tracks.ListTracks(ListTracksRequest(), metadata=door.admin)
+        for _ in range(3):
+            other = door.tracks.ListTracks(ListTracksRequest(), metadata=door.admin)
+            answer = await refused(other)
+            assert (answer.code, answer.reason) == (StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
+            assert answer.retry_seconds == 1
+        assert await health(door) == SERVING
         call.cancel()
+        await served_again(door)
+
+
+async def served_again(door: Door) -> None:
+    """Wait until a call is served, which must not take long."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await door.tracks.ListTracks(ListTracksRequest(), metadata=door.admin)
+            except aio.AioRpcError:
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+
+async def test_calls_that_are_refused_do_not_count_as_served(core: Core) -> None:
+    async with open_door(core, max_concurrent_rpcs=1) as door:
+        for _ in range(3):
+            request = GetTrackRequest(name="x")
+            assert (await refused(door.tracks.GetTrack(request, metadata=door.admin))).fields
+        await door.tracks.ListTracks(ListTracksRequest(), metadata=door.admin)
+
+
+async def test_even_probes_cannot_be_any_number(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over its own cap gRPC itself refuses, without any details: there is no way to add some."""
+    monkeypatch.setattr(server, "HEADROOM", 1)
+    async with open_door(core, max_concurrent_rpcs=1) as door:
+        watches = [door.health.Watch(health_pb2.HealthCheckRequest()) for _ in range(2)]
+        assert [(await watch.read()).status for watch in watches] == [SERVING, SERVING]
+        with pytest.raises(aio.AioRpcError) as caught:
+            await health(door)
+        for watch in watches:
+            watch.cancel()
     assert caught.value.code() is StatusCode.RESOURCE_EXHAUSTED
+    assert caught.value.details() == "Concurrent RPC limit exceeded!"
 
 
 async def test_a_port_is_not_shared(door: Door, core: Core) -> None:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from grpc import StatusCode, aio
+from structlog.testing import capture_logs
 
 from services.api import signals
+from services.api.grpc import server
 from stagedoor.v1.import_task_service_pb2 import (
     ImportTask,
     WatchImportTasksRequest,
     WatchImportTasksResponse,
 )
 from tests.support.core import a_principal
-from tests.support.door import Refused, eventually, read_error
+from tests.support.door import Refused, eventually, open_door, read_error
 
 if TYPE_CHECKING:
     from tests.support.core import Core
@@ -96,6 +98,28 @@ async def test_it_goes_on_from_a_cursor(door: Door, core: Core) -> None:
     again.cancel()
 
 
+async def test_it_goes_on_after_its_connection_s_last_day(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the connection's greatest age gRPC ends what is left on it; the channel makes another."""
+    aged = {"grpc.max_connection_age_ms": 1000, "grpc.max_connection_age_grace_ms": 500}
+    monkeypatch.setattr(server, "OPTIONS", tuple({**dict(server.OPTIONS), **aged}.items()))
+    async with open_door(core) as door:
+        call = watch(door)
+        await watchers(core, 1)
+        await core.task("USRC12345670")
+        cursor = (await next_of(call)).cursor
+        with pytest.raises(aio.AioRpcError) as caught:
+            await rest_of(call)
+        assert caught.value.code() is StatusCode.UNAVAILABLE
+        await watchers(core, 0)
+        missed = f"importTasks/{(await core.task('USRC12345671')).id}"
+        again = watch(door, cursor)
+        while (await next_of(again)).import_task.name != missed:
+            pass
+        again.cancel()
+
+
 @pytest.mark.parametrize(
     "cursor",
     [
@@ -140,3 +164,16 @@ async def test_a_stopping_server_asks_to_come_again(door: Door, core: Core) -> N
     assert answer.retry_seconds == 1
     await asyncio.wait_for(stopping, 5)
     await watchers(core, 0)
+
+
+async def test_a_stop_without_grace_leaves_nothing_behind_and_nothing_to_tell(core: Core) -> None:
+    with capture_logs() as logs:
+        for _ in range(10):
+            async with open_door(core) as door:
+                calls = [watch(door) for _ in range(5)]
+                await watchers(core, 5)
+                await door.server.stop(grace=0)
+                await watchers(core, 0)
+                for call in calls:
+                    assert await call.code() is not StatusCode.OK
+    assert logs == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,12 @@ from services.api.db.tables import tokens as table
 from services.api.domain.errors import (
     InvalidFields,
     NotFound,
+    ScopeMissing,
     StateConflict,
     Unauthenticated,
     Unavailable,
 )
-from services.api.domain.principal import SCOPES, Principal
+from services.api.domain.principal import ADMIN, SCOPES, Principal
 from services.api.domain.queries import Slice
 from services.api.signals import Signals
 from services.api.use_cases.token_use import COARSE, TokenUse
@@ -113,6 +115,16 @@ async def test_a_token_ends(any_core: Core) -> None:
         await tokens.revoke("0" * 16)
 
 
+async def test_a_token_is_revoked_once(any_core: Core) -> None:
+    tokens = any_core.use_cases.tokens
+    token = await tokens.issue("acme", "x", SCOPES)
+    await tokens.revoke(key_of(token))
+    first = (await known(any_core, token)).revoked_at
+    await tokens.revoke(key_of(token))
+    assert first is not None
+    assert (await known(any_core, token)).revoked_at == first
+
+
 async def test_a_rotated_token_works_beside_its_successor_for_a_while(any_core: Core) -> None:
     tokens = any_core.use_cases.tokens
     old = await tokens.issue("acme", "reader", ["tracks:read"])
@@ -186,6 +198,10 @@ async def test_what_is_done_to_tokens_is_in_the_audit_log(core: Core) -> None:
     old = await tokens.issue("acme", "x", SCOPES)
     new = await tokens.rotate(key_of(old), HOUR)
     await tokens.revoke(key_of(new))
+    with pytest.raises(ScopeMissing):
+        await core.use_cases.audit.list(
+            replace(a_principal("acme"), scopes=SCOPES - {ADMIN}), Slice()
+        )
     page = await core.use_cases.audit.list(a_principal("acme"), Slice())
     assert [(e.principal, e.action, e.resource) for e in page.items] == [
         (OPERATOR, "tokens.create", f"tokens/{key_of(old)}"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from services.api.domain.errors import (
 )
 from services.api.domain.lifecycle import Status
 from services.api.domain.page import Page
-from services.api.grpc import filters, masks, names
+from services.api.grpc import filters, masks, names, paging
 from services.api.grpc.admission import address_of, bearer
 from services.api.grpc.etags import etag_of, expected
 from services.api.grpc.options import options
@@ -95,6 +96,12 @@ def test_or_joins_conditions_on_one_field_only() -> None:
         filters.parse_filter("state = PENDING OR name = x", FIELDS)
 
 
+@pytest.mark.parametrize("text", ["name = (x)", "name = x*", "name = >x", "name = a,b", "name = é"])
+def test_what_might_mean_more_is_no_word(text: str) -> None:
+    with pytest.raises(InvalidQuery, match="not understood"):
+        filters.parse_filter(text, FIELDS)
+
+
 def test_quoted_words_are_no_operators() -> None:
     assert filters.parse_filter('name = "AND"', FIELDS) == {"name": {"AND"}}
 
@@ -159,6 +166,23 @@ def test_a_token_knows_the_place_in_any_order(id_: UUID, when: datetime, status:
         request.order_by = "update_time" if order_by != "update_time" else ""
         with pytest.raises(InvalidQuery):
             cut(request, TIMES)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "2026-05-27T10:00:00",
+        "2026-05-27T10:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
+def test_a_token_that_somebody_made_up_and_sealed_is_no_token(when: str) -> None:
+    request = ListTracksRequest(order_by="update_time")
+    raw = msgspec.msgpack.encode((when, ID))
+    request.page_token = paging._sealed(raw, cut(request, TIMES).list_)  # noqa: SLF001 - as a stranger would
+    with pytest.raises(InvalidQuery):
+        cut(request, TIMES)
 
 
 def test_no_token_leads_on_from_the_last_page() -> None:
