@@ -40,6 +40,7 @@ READS: Final = {
 # Calls that we never send without a request_id: however often they arrive, they are done once.
 KEYED: Final = {
     "stagedoor.v1.ImportTaskService": ("CreateImportTask", "RetryImportTask"),
+    "stagedoor.v1.TrackService": ("CreateTrack",),
 }
 
 

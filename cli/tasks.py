@@ -63,14 +63,25 @@ def get(*, task: TaskId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def watch(*, task: TaskId, as_json: AsJson = False) -> None:
-    """Show a task until it is final; exit 1 if it failed."""
+def watch(
+    *,
+    task: Annotated[
+        str, typer.Argument(metavar="[TASK]", help="An id or importTasks/ID; all when not given.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show a task until it is final, exit 1 if it failed; or what changes from now on.
+
+    After a restart of the server a change of all tasks may be shown again.
+    """
     from cli import watching
     from cli.client import connect, resource_name
 
     with connect() as client:
-        code = watching.watch(client, resource_name(COLLECTION, task), as_json=as_json)
-    raise typer.Exit(code)
+        if task:
+            name = resource_name(COLLECTION, task)
+            raise typer.Exit(watching.watch(client, name, as_json=as_json))
+        watching.watch_all(client, as_json=as_json)
 
 
 @app.command()

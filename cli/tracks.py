@@ -19,11 +19,11 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a track and print its name."""
-    from cli.client import connect
+    from cli.client import connect, request_id
     from cli.output import print_json
     from stagedoor.v1.track_service_pb2 import CreateTrackRequest, Track
 
-    request = CreateTrackRequest(track=Track(title=title, isrc=isrc))
+    request = CreateTrackRequest(track=Track(title=title, isrc=isrc), request_id=request_id())
     with connect() as client:
         track = client.call(client.tracks.CreateTrack, request)
     if as_json:

@@ -1,20 +1,29 @@
-"""Following a task until it is final, on a terminal or in a log."""
+"""Following a task until it is final, or all of them, on a terminal or in a log."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import typer
 
 from cli.errors import UNAVAILABLE, CommandError
 from cli.output import console, print_json, problem_lines, state_of
-from stagedoor.v1.import_task_service_pb2 import ImportTask, WatchImportTaskRequest
+from stagedoor.v1.import_task_service_pb2 import (
+    ImportTask,
+    WatchImportTaskRequest,
+    WatchImportTasksRequest,
+    WatchImportTasksResponse,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress
 
     from cli.client import Client
+
+T = TypeVar("T")
 
 FAILED: Final = frozenset({ImportTask.STATE_DOWNLOAD_FAILED, ImportTask.STATE_VALIDATION_FAILED})
 FINAL: Final = FAILED | {ImportTask.STATE_COMPLETED}
@@ -27,20 +36,49 @@ def follow(client: Client, name: str) -> Iterator[ImportTask]:
 
     Raises CommandError.
     """
+    request = WatchImportTaskRequest(name=name)
+    for task in _lasting(lambda: client.stream(client.tasks.WatchImportTask, request)):
+        yield task
+        if task.state in FINAL:
+            return
+
+
+def follow_all(client: Client) -> Iterator[WatchImportTasksResponse]:
+    """Every change of the tenant's tasks from now on, as ``follow``; never ends."""
+    cursor = ""
+
+    def go_on() -> Iterator[WatchImportTasksResponse]:
+        request = WatchImportTasksRequest(cursor=cursor)
+        return client.stream(client.tasks.WatchImportTasks, request)
+
+    for change in _lasting(go_on):
+        cursor = change.cursor
+        yield change
+
+
+def _lasting(open_: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """What a stream gives, opened anew whenever it ends, and after a pause when it breaks."""
     pauses = iter(PAUSES_SECONDS)
     while True:
         try:
-            request = WatchImportTaskRequest(name=name)
-            for task in client.stream(client.tasks.WatchImportTask, request):
+            for item in open_():
                 pauses = iter(PAUSES_SECONDS)
-                yield task
-                if task.state in FINAL:
-                    return
+                yield item
         except CommandError as error:
             pause = next(pauses, None)
             if error.reason != UNAVAILABLE or pause is None:
                 raise
             time.sleep(pause)
+
+
+def watch_all(client: Client, *, as_json: bool) -> None:
+    """Show every change from now on, one a line, until somebody ends it."""
+    for change in follow_all(client):
+        if as_json:
+            print_json(change, indent=None)
+        else:
+            state = "deleted" if change.deleted else state_of(change.import_task)
+            typer.echo(f"{change.import_task.name}  {state}")
 
 
 def watch(client: Client, name: str, *, as_json: bool) -> int:

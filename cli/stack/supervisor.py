@@ -7,14 +7,12 @@ import fcntl
 import json
 import signal
 import sys
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from cli.location import READY_FILE
+from cli.stack.acceptance import is_accepted
 from cli.stack.child import Child, Launch, StartError, run_once, say
 from cli.stack.files import write_private
 from cli.stack.services import ApiService, NatsServer, PythonService
@@ -104,7 +102,7 @@ class Supervisor:
         known = self._token_file.exists()
         self._token = self._token_file.read_text() if known else await self._make_token()
         await self._api[0].start()
-        if known and not await asyncio.to_thread(_accepted, self._http, self._token):
+        if known and not await asyncio.to_thread(is_accepted, self._http, self._token):
             self._token = await self._make_token()
 
     def _plan_services(self) -> None:
@@ -195,19 +193,6 @@ def environment(options: Options, environ: Mapping[str, str]) -> dict[str, str]:
         "STAGEDOOR_GRPC_LISTEN": options.grpc,
     }
     return defaults | dict(environ) | chosen
-
-
-def _accepted(http: str, token: str) -> bool:
-    """Whether the API still takes a token of an earlier start."""
-    request = urllib.request.Request(  # noqa: S310 - our own child, over http
-        f"{http}/api/v1/tracks?page%5Bsize%5D=1", headers={"Authorization": f"Bearer {token}"}
-    )
-    try:
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
-    except urllib.error.HTTPError as refusal:
-        refusal.close()
-        return refusal.code != HTTPStatus.UNAUTHORIZED
-    return True
 
 
 async def _together(*jobs: Coroutine[None, None, object]) -> None:

@@ -87,7 +87,8 @@ class Dispatcher:
         command = wire.encode_command(Command(due.task_id, due.generation))
         try:
             # A fresh id each time: the broker would drop a repetition that is meant.
-            await self.bus.publish(subject, command, Envelope(type=wire.COMMAND))
+            envelope = Envelope(type=wire.COMMAND, traceparent=due.traceparent or "")
+            await self.bus.publish(subject, command, envelope)
         except SubjectTaken:
             # An older command is still under way. That proves nothing, and costs nothing.
             return None

@@ -56,10 +56,16 @@ class Scrub:
         deleted = 0
         while keys := await self.blobs.doomed(BATCH):
             for key in keys:
-                await self.store.delete(key)
+                await self._delete(key)
             await self.blobs.forget(keys)
             deleted += len(keys)
         return deleted
+
+    async def _delete(self, key: str) -> None:
+        try:
+            await self.store.delete(key)
+        except ValueError as error:  # nothing can be there; those behind it must not wait for ever
+            _log.warning("blob_key_invalid", error=str(error))
 
     async def sweep(self, age: timedelta) -> int:
         """Delete keys of at least this age that the database does not know; gives how many."""

@@ -9,7 +9,8 @@ from nats import errors as nats_errors
 
 from shared.bus import streams
 from shared.bus.connection import Link, close_client, open_client
-from shared.bus.errors import BusClosed, BusUnavailable
+from shared.bus.envelope import size_of
+from shared.bus.errors import BusClosed, BusUnavailable, MessageTooLarge
 from shared.bus.pull import Puller
 from shared.bus.serve import Desk
 from shared.bus.translate import translated
@@ -73,27 +74,30 @@ class Bus:
         A repetition with the same envelope id within two minutes is dropped. Raises SubjectTaken,
         TopologyMissing, BusUnavailable (then it may have arrived), MessageTooLarge, BusClosed.
         """
-        self._require_broker()
+        headers = self._headers(payload, envelope)
         with translated():
-            await self._js.publish(subject, payload, headers=envelope.headers(self._source))
+            await self._js.publish(subject, payload, headers=headers)
 
     async def notify(self, subject: str, payload: bytes, envelope: Envelope) -> None:
-        """Send a plain message to whoever listens now. Raises BusUnavailable, BusClosed."""
-        self._require_broker()
+        """Send a plain message to whoever listens now.
+
+        Raises BusUnavailable, MessageTooLarge, BusClosed.
+        """
+        headers = self._headers(payload, envelope)
         with translated():
-            await self._client.publish(subject, payload, headers=envelope.headers(self._source))
+            await self._client.publish(subject, payload, headers=headers)
 
     async def request(
         self, subject: str, payload: bytes, envelope: Envelope, *, wait: timedelta
     ) -> bytes:
-        """Ask, and wait so long for the answer. Raises NoAnswer, BusUnavailable, BusClosed."""
-        self._require_broker()
+        """Ask, and wait so long for the answer.
+
+        Raises NoAnswer, BusUnavailable, MessageTooLarge, BusClosed.
+        """
+        headers = self._headers(payload, envelope)
         with translated():
             answer = await self._client.request(
-                subject,
-                payload,
-                timeout=wait.total_seconds(),
-                headers=envelope.headers(self._source),
+                subject, payload, timeout=wait.total_seconds(), headers=headers
             )
         return answer.data
 
@@ -127,6 +131,15 @@ class Bus:
         finally:
             with suppress(nats_errors.Error):  # gone with its connection
                 await subscription.unsubscribe()
+
+    def _headers(self, payload: bytes, envelope: Envelope) -> dict[str, str]:
+        """What goes before a payload, once it is clear that the broker takes both."""
+        self._require_broker()
+        headers = envelope.headers(self._source)
+        # The client library counts the payload alone, and the broker hangs up on who sends more.
+        if size_of(headers) + len(payload) > self._client.max_payload:
+            raise MessageTooLarge(f"{len(payload)} bytes and their headers are too many")
+        return headers
 
     def _require_broker(self) -> None:
         if self._link.closed.is_set():

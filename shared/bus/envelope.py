@@ -16,6 +16,7 @@ CONTENT_TYPE: Final = "application/protobuf"
 MESSAGE_ID: Final = "Nats-Msg-Id"
 TRACEPARENT: Final = "traceparent"
 
+_VERSION: Final = "NATS/1.0\r\n"
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
@@ -45,6 +46,12 @@ class Envelope:
             "ce-datacontenttype": CONTENT_TYPE,
         }
         return headers | ({TRACEPARENT: self.traceparent} if self.traceparent else {})
+
+
+def size_of(headers: Mapping[str, str]) -> int:
+    """How many bytes headers are on the wire, where they count as payload (NATS, HPUB)."""
+    lines = (f"{name}: {value}\r\n" for name, value in headers.items())
+    return len(_VERSION) + sum(len(line.encode()) for line in lines) + len("\r\n")
 
 
 def traceparent_of(headers: Mapping[str, str] | None) -> str:

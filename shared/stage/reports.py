@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Final
 
 from shared.problems import Format, Problem, Severity
@@ -33,6 +34,7 @@ _SEVERITIES: Final = {
 }
 _FROM_WIRE: Final = {number: severity for severity, number in _SEVERITIES.items()}
 _MAX_PROBLEMS_READ: Final = 1000
+_TENANT: Final = re.compile(r"[a-z0-9-]{1,63}", re.ASCII)
 
 
 def encode_report(report: Report) -> bytes:
@@ -115,7 +117,8 @@ def _to_refused(outcome: Refused) -> pb.RunReport.Refused:
 
 
 def _stored(stored: pb.RunReport.Stored, key_end: str) -> Stored:
-    if not stored.blob_key.endswith(key_end):
+    tenant, end, rest = stored.blob_key.partition(key_end)
+    if not (_TENANT.fullmatch(tenant) and end) or rest:
         raise MalformedMessage("the blob key is not the run's own")
     return Stored(
         blob_key=stored.blob_key,

@@ -17,6 +17,7 @@ from shared.problems import Problem, Severity
 from shared.stage import wire
 from shared.stage.job import Failed
 from shared.stage.messages import ProgressRequest, Report
+from shared.stage.tracing import span_in
 
 if TYPE_CHECKING:
     from shared.bus.bus import Bus
@@ -29,7 +30,7 @@ DEADLINE_EXCEEDED: Final = "deadline_exceeded"
 
 _BEATS_PER_LEASE: Final = 3
 _SHORTEST_BEAT_SECONDS: Final = 1.0
-# The broker gives a command to somebody else after 30 s of silence, whatever the lease is.
+# However long the lease is, those who watch want to see how far a run is.
 _LONGEST_BEAT_SECONDS: Final = 10.0
 _CANCEL_SECONDS: Final = 5.0
 _FIRST_RETRY_SECONDS: Final = 0.2
@@ -97,7 +98,11 @@ class Run:
             self._ended.set_result(_Ended(outcome))
 
     async def execute(self) -> None:
-        """Work, report, and only then acknowledge the command."""
+        """Work, report, and only then acknowledge the command; all in the command's trace."""
+        with span_in(self._delivery.traceparent, f"run {self._stage.name}"):
+            await self._execute()
+
+    async def _execute(self) -> None:
         self._log.info("run_started", attempt=self._job.attempt)
         beat = asyncio.create_task(self._beat())
         try:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import structlog
-from sqlalchemy import Connection, DateTime, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     DataError,
@@ -25,14 +23,17 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from services.api.db import clock
 from services.api.db.engine import READERS
 from services.api.db.tables import totals
+from services.api.db.tracing import current_traceparent
 from services.api.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
-    from sqlalchemy import Table
+    from sqlalchemy import Connection, Table
 
     from services.api.db.engine import Engines
 
@@ -41,7 +42,6 @@ T = TypeVar("T")
 MAX_BATCH = 128
 ALONE_TRIES = 3
 _UNREACHABLE = (OSError, PoolTimeout, TimeoutError)
-_CLOCK = select(func.clock_timestamp(type_=DateTime(timezone=True)))
 _log = structlog.get_logger(__name__)
 
 
@@ -50,17 +50,17 @@ class Transaction:
     """What a unit works with.
 
     ``notify`` collects topics to signal after the commit, ``totals`` the changes of kept counts.
+    ``traceparent`` says in which trace the unit was asked for, None if in none.
     """
 
     connection: Connection
+    traceparent: str | None = None
     topics: set[str] = field(default_factory=set)
     totals: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def now(self) -> datetime:
         """The wall clock of the database, not the start of the transaction."""
-        if self.connection.dialect.name == "sqlite":
-            return datetime.now(UTC)  # SQLite runs in this process
-        return self.connection.execute(_CLOCK).scalar_one().astimezone(UTC)
+        return clock.now(self.connection)
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An INSERT that knows ON CONFLICT."""
@@ -85,6 +85,8 @@ def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.
 class _Job(Generic[T]):
     unit: Callable[[Transaction], T]
     answer: asyncio.Future[T]
+    # That of who asks: the flight runs in the context of whoever started it.
+    traceparent: str | None
     result: T | None = None
     refusal: Exception | None = None
 
@@ -114,7 +116,7 @@ class Executor:
         Raises what the unit refuses, and Unavailable when the database cannot be reached or the
         fate of the commit is unknown.
         """
-        job = _Job(unit, asyncio.get_running_loop().create_future())
+        job = _Job(unit, asyncio.get_running_loop().create_future(), current_traceparent())
         self._queue.append(job)
         self._take_off()
         answer: T = await job.answer
@@ -220,7 +222,7 @@ def _fly_units(connection: Connection, batch: list[_Job[Any]]) -> _Flown:
     counts: Counter[tuple[str, str, str]] = Counter()
     again: list[_Job[Any]] = []
     for job in batch:
-        transaction = Transaction(connection)
+        transaction = Transaction(connection, job.traceparent)
         try:
             with connection.begin_nested():
                 job.result = job.unit(transaction)

@@ -33,6 +33,12 @@ def fetch_one(
     return None if row is None else to_item(row)
 
 
+def exists(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> bool:
+    """Whether a table has such a row."""
+    row = connection.execute(select(table.c.id).where(*conditions).limit(1)).first()
+    return row is not None
+
+
 def fetch_page(
     connection: Connection,
     table: Table,

@@ -82,7 +82,7 @@ def isrc_is_taken(connection: Connection, tenant: str, isrc: str, except_task: U
     ]
     if except_task is not None:
         conditions.append(records.c.task_id != except_task)
-    return connection.execute(select(records.c.id).where(*conditions).limit(1)).first() is not None
+    return lists.exists(connection, records, *conditions)
 
 
 def find(connection: Connection, tenant: str, id_: UUID) -> Record | None:
@@ -109,11 +109,11 @@ def fetch_page(connection: Connection, tenant: str, query: RecordQuery) -> Page[
 
 
 def any_for_target(connection: Connection, tenant: str, target_id: UUID) -> bool:
-    """Whether a valid record is linked to this target."""
-    query = select(records.c.id).where(
-        records.c.tenant == tenant, records.c.target_id == target_id, _is_valid
+    """Whether a valid record is linked to this target; its task may have a new one by now."""
+    columns = records.c
+    return lists.exists(
+        connection, records, columns.tenant == tenant, columns.target_id == target_id, _is_valid
     )
-    return connection.execute(query.limit(1)).first() is not None
 
 
 def keys_in_use(connection: Connection, keys: Collection[str]) -> set[str]:

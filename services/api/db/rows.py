@@ -48,6 +48,7 @@ def task_values(task: Task) -> Values:
         "problems": [dict(problem) for problem in task.problems],
         "last_failure": task.last_failure and dict(task.last_failure),
         "record_id": task.record_id,
+        "traceparent": task.traceparent,
     }
 
 
@@ -82,6 +83,7 @@ def task_from(columns: Mapping[Any, Any]) -> Task:
         problems=tuple(columns["problems"]),
         last_failure=columns["last_failure"],
         record_id=columns["record_id"],
+        traceparent=columns["traceparent"],
     )
 
 

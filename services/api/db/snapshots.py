@@ -50,7 +50,7 @@ def _text(value: Any) -> Any:
 def _typed(table: Table, dumped: dict[str, Any]) -> dict[str, Any]:
     typed: dict[str, Any] = {}
     for column in table.c:
-        value = dumped[column.name]
+        value = dumped.get(column.name)  # None: the version that dumped it had no such column
         if value is not None and isinstance(column.type, Uuid):
             value = UUID(value)
         elif value is not None and isinstance(column.type, UtcDateTime):

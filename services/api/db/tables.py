@@ -80,6 +80,8 @@ import_tasks = Table(
     Column("problems", Json, nullable=False),
     Column("last_failure", Json),
     Column("record_id", Uuid),
+    # In which trace the present generation was asked for (W3C Trace Context).
+    Column("traceparent", String(55)),
     CheckConstraint(f"status IN ({_STATUSES})", name="status"),
     CheckConstraint("(run_id IS NULL) = (lease_until IS NULL)", name="claim"),
     Index(None, "tenant", "id"),

@@ -147,10 +147,10 @@ def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Ta
 
 def any_for_target(connection: Connection, tenant: str, target_id: UUID) -> bool:
     """Whether a task is linked to this target."""
-    query = select(import_tasks.c.id).where(
-        import_tasks.c.tenant == tenant, import_tasks.c.target_id == target_id
+    columns = import_tasks.c
+    return lists.exists(
+        connection, import_tasks, columns.tenant == tenant, columns.target_id == target_id
     )
-    return connection.execute(query.limit(1)).first() is not None
 
 
 def keys_in_use(connection: Connection, keys: Collection[str]) -> set[str]:

@@ -47,7 +47,9 @@ class TaskChange:
     declared_md5: str | Unset | None = UNSET
 
 
-def create(new: NewTask, id_: UUID, tenant: str, now: datetime) -> Task:
+def create(
+    new: NewTask, id_: UUID, tenant: str, now: datetime, traceparent: str | None = None
+) -> Task:
     """A task at the beginning of its first generation, due at once."""
     return Task(
         id=id_,
@@ -63,10 +65,11 @@ def create(new: NewTask, id_: UUID, tenant: str, now: datetime) -> Task:
         created_at=now,
         updated_at=now,
         due_at=now,
+        traceparent=traceparent,
     )
 
 
-def change(task: Task, wanted: TaskChange, now: datetime) -> Task:
+def change(task: Task, wanted: TaskChange, now: datetime, traceparent: str | None = None) -> Task:
     """The task with the new values; the same object when nothing is new.
 
     A new source or checksum asks for the bytes anew; a new ISRC or target does not.
@@ -81,21 +84,22 @@ def change(task: Task, wanted: TaskChange, now: datetime) -> Task:
     if changed == task:
         return task
     if (changed.source_uri, changed.declared_md5) != (task.source_uri, task.declared_md5):
-        return new_generation(changed, now)
+        return new_generation(changed, now, traceparent)
     return replace(changed, version=task.version + 1, updated_at=now)
 
 
-def retry(task: Task, now: datetime) -> Task:
+def retry(task: Task, now: datetime, traceparent: str | None = None) -> Task:
     """A failed task at the beginning of a new generation.
 
     Raises StateConflict for a task that did not fail.
     """
     if task.status not in FAILED:
-        raise StateConflict(f"Only a failed import can be retried; this one is {task.status}.")
-    return new_generation(task, now)
+        detail = f"Only a failed import can be retried; this one is {task.status}."
+        raise StateConflict(detail, task.status)
+    return new_generation(task, now, traceparent)
 
 
-def new_generation(task: Task, now: datetime) -> Task:
+def new_generation(task: Task, now: datetime, traceparent: str | None) -> Task:
     """Ask for the bytes anew; a record that exists stays until its successor does."""
     return replace(
         task,
@@ -112,6 +116,7 @@ def new_generation(task: Task, now: datetime) -> Task:
         format=None,
         problems=(),
         last_failure=None,
+        traceparent=traceparent,
     )
 
 

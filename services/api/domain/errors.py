@@ -104,6 +104,11 @@ class StateConflict(Refusal):
 
     reason = "STATE_CONFLICT"
 
+    def __init__(self, detail: str = "", status: str = "") -> None:
+        """Take what to say, and the status that forbids it if there is one."""
+        super().__init__(detail)
+        self.status = status
+
 
 class InUse(Refusal):
     """The resource is still in use."""

@@ -11,12 +11,43 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.api.domain.lifecycle import STAGES, Stage, Status
-from services.api.domain.task import Claim, Finding, Master, Progress, Task
+from services.api.domain.outcomes import (
+    Accepted,
+    Decision,
+    Failed,
+    Go,
+    Later,
+    Outcome,
+    Refused,
+    Released,
+    Run,
+    Stop,
+    Stored,
+    error,
+)
+from services.api.domain.task import Claim, Finding, Progress, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from uuid import UUID
+
+__all__ = [
+    "Accepted",
+    "Decision",
+    "Failed",
+    "Go",
+    "Later",
+    "Limits",
+    "Outcome",
+    "Refused",
+    "Released",
+    "Rules",
+    "Run",
+    "Stop",
+    "Stored",
+    "backoff",
+    "error",
+]
 
 WORKER_LOST = "worker_lost"
 STORED_BYTES_DIFFER = "stored_bytes_differ"
@@ -36,90 +67,6 @@ class Limits:
     )
     max_attempts: int = 5
     retry_base: timedelta = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One worker's go at one stage of one generation; the worker makes its id."""
-
-    stage: Stage
-    generation: int
-    id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Go:
-    """Start: the run holds the claim on this task."""
-
-    task: Task
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Not yet: ask again after the delay."""
-
-    delay: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Never: forget the command."""
-
-    reason: str
-
-
-Decision = Go | Later | Stop
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """The download stage ended well."""
-
-    master: Master
-    problems: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """The validate stage ended well; md5 and size are of the bytes that were read."""
-
-    md5: str
-    size_bytes: int
-    format: Mapping[str, object]
-    problems: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """The stage failed for good."""
-
-    problems: tuple[Finding, ...]
-    format: Mapping[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """This attempt failed; another one may do better."""
-
-    problem: Finding
-    retry_after: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Released:
-    """The claim was given back; the attempt is not charged."""
-
-    reason: str
-    retry_after: timedelta = timedelta(0)
-
-
-Outcome = Stored | Accepted | Refused | Failed | Released
-
-
-def error(code: str, detail: str, **more: str) -> Finding:
-    """An error as a finding; more are the other fields of a problem."""
-    blank = {"location": "", "spec": "", "measured": "", "allowed": ""}
-    return {"code": code, "severity": "error", "detail": detail} | blank | more
 
 
 def backoff(attempt: int, base: timedelta, jitter: float) -> timedelta:
@@ -147,7 +94,7 @@ class Rules:
         if refusal is not None:
             return task, refusal
         if task.attempts >= self.limits.max_attempts:
-            lost = error(WORKER_LOST, f"The {run.stage} stage ended {task.attempts} times unheard.")
+            lost = error(WORKER_LOST, f"The last of {task.attempts} attempts went silent.")
             return self._fail(task, (lost,), None, now), Stop("attempts_exhausted")
         started = self._start(task, run, now)
         return started, Go(started)

@@ -60,7 +60,8 @@ class Task:
     ``attempts`` counts the claims that were charged to the present stage; ``published`` the
     commands sent since the row became due; ``due_at`` is when the dispatcher has to look at it
     again, None when it is final; ``last_failure`` is why the attempt before failed, while another
-    one is to come; ``version`` grows with every change but progress.
+    one is to come; ``version`` grows with every change but progress; ``traceparent`` says in which
+    trace the present generation was asked for (W3C Trace Context).
     """
 
     id: UUID
@@ -85,6 +86,7 @@ class Task:
     problems: tuple[Finding, ...] = ()
     last_failure: Finding | None = None
     record_id: UUID | None = None
+    traceparent: str | None = None
 
     @property
     def stage(self) -> Stage | None:

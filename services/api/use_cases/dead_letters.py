@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import delete, select
 from uuid_utils.compat import uuid7
 
 from services.api.db.tables import dead_letters
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from services.api.db.executor import Executor, Transaction
 
 MAX_PAYLOAD_BYTES = 64 * 1024
+MAX_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class DeadLetters:
     executor: Executor
 
     async def add(self, subject: str, payload: bytes, reason: str) -> None:
-        """Keep a message, at most its first 64 KiB."""
+        """Keep a message, at most its first 64 KiB; the oldest beyond MAX_KEPT go."""
 
         def unit(transaction: Transaction) -> None:
             transaction.connection.execute(
@@ -34,5 +36,12 @@ class DeadLetters:
                     created_at=transaction.now(),
                 )
             )
+            transaction.connection.execute(_FORGET_OLDEST)
 
         await self.executor.write(unit)
+
+
+_ids = dead_letters.c.id
+_FORGET_OLDEST = delete(dead_letters).where(
+    _ids <= select(_ids).order_by(_ids.desc()).offset(MAX_KEPT).limit(1).scalar_subquery()
+)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, true, update
 
+from services.api.db import clock
 from services.api.db.tables import import_tasks as tasks
 from services.api.domain.lifecycle import Stage, Status, due_stage
 
@@ -32,6 +33,7 @@ class Due:
     version: int
     due_at: datetime
     published: int
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,10 @@ class Dispatch:
 
     async def due(self, limit: int) -> tuple[Due, ...]:
         """The stages that are due, longest waiting first."""
-        now = datetime.now(UTC)
-        claims_count = true() if now >= self.trust_silence_from else tasks.c.run_id.is_(None)
 
         def query(connection: Connection) -> tuple[Due, ...]:
+            now = clock.now(connection)
+            claims_count = true() if now >= self.trust_silence_from else tasks.c.run_id.is_(None)
             rows = connection.execute(
                 select(
                     tasks.c.id,
@@ -59,6 +61,7 @@ class Dispatch:
                     tasks.c.version,
                     tasks.c.due_at,
                     tasks.c.published,
+                    tasks.c.traceparent,
                 )
                 .where(tasks.c.due_at <= now, claims_count)
                 .order_by(tasks.c.due_at)
@@ -72,6 +75,7 @@ class Dispatch:
                     version=row.version,
                     due_at=row.due_at,
                     published=row.published,
+                    traceparent=row.traceparent,
                 )
                 for row in rows
                 if (stage := due_stage(Status(row.status)))

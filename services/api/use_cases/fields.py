@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.api.domain.changes import UNSET, Unset
 from services.api.domain.errors import InvalidFields, Violation
-from services.api.domain.values import parse_isrc, parse_md5
+from services.api.domain.values import is_one_line, parse_isrc, parse_md5
 from shared.origin import OriginRefused
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class Reader:
 
         def parse(text: str) -> str | None:
             title = text.strip()
-            if not title or not title.isprintable():
-                self.refuse(field, "invalid", "A title is printable text.")
+            if not (any(map(str.isprintable, title)) and is_one_line(title)):
+                self.refuse(field, "invalid", "A title is one line of printable text.")
             if len(title) > limit:
                 self.refuse(field, "too_long", f"A title has at most {limit} characters.")
             return title

@@ -15,19 +15,14 @@ from uuid_utils.compat import uuid7
 from services.api.db import audit_rows, record_rows, task_rows, track_rows
 from services.api.domain import changes
 from services.api.domain.changes import UNSET, NewTask, TaskChange, Unset
-from services.api.domain.errors import (
-    EtagMismatch,
-    InvalidFields,
-    NotFound,
-    RelatedNotFound,
-    Violation,
-)
+from services.api.domain.errors import InvalidFields, RelatedNotFound, Violation
 from services.api.domain.lifecycle import Status
 from services.api.domain.queries import TaskQuery
 from services.api.domain.task import DOLBY_ATMOS, Target, Task
 from services.api.use_cases import masters
 from services.api.use_cases.fields import Reader
-from services.api.use_cases.once import run_once
+from services.api.use_cases.found import at_version, found
+from services.api.use_cases.once import WRITE_SCOPES, run_once, run_one_once
 from services.api.use_cases.operations import in_order
 from services.api.use_cases.options import AT_ONCE, Options
 
@@ -49,7 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["ImportTasks", "TaskFields", "TaskQuery"]
 
 MAX_BATCH = 500
-_WRITE = "tasks:write"
+COLLECTION = "importTasks"
+_WRITE = WRITE_SCOPES[Task]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +81,8 @@ class ImportTasks:
         holds, RelatedNotFound for a target that does not exist, and KeyReused.
         """
         unit = self.creating(who, fields, master_type=master_type, required=required)
-        return await self._once(who, options, ("create", master_type, fields), unit)
+        asked = ("importTasks", "create", master_type, fields)
+        return await run_one_once(self.executor, who, options, asked, unit)
 
     async def batch_create(
         self,
@@ -111,9 +108,7 @@ class ImportTasks:
         """One task, as it was last committed. Raises NotFound."""
         who.require("tasks:read")
         task = await self.executor.read(lambda c: task_rows.find(c, who.tenant, id_))
-        if task is None:
-            raise NotFound("importTasks", id_)
-        return task
+        return found(task, COLLECTION, id_)
 
     async def list(self, who: Principal, query: TaskQuery) -> Page[Task]:
         """A page of the tenant's tasks, oldest first unless ordered otherwise."""
@@ -137,7 +132,8 @@ class ImportTasks:
         has another version than the one that is expected.
         """
         unit = self.updating(who, id_, fields, required=required, version=version)
-        return await self._once(who, options, ("update", id_, fields, version), unit)
+        asked = ("importTasks", "update", id_, fields, version)
+        return await run_one_once(self.executor, who, options, asked, unit)
 
     async def delete(self, who: Principal, id_: UUID, *, version: int | None = None) -> None:
         """Remove a task with its records; its ISRC is free again. Raises as ``retry``."""
@@ -153,7 +149,8 @@ class ImportTasks:
     ) -> Task:
         """Start a failed task again. Raises NotFound, EtagMismatch, StateConflict."""
         unit = self._retrying(who, id_, version)
-        return await self._once(who, options, ("retry", id_, version), unit)
+        asked = ("importTasks", "retry", id_, version)
+        return await run_one_once(self.executor, who, options, asked, unit)
 
     def creating(
         self, who: Principal, fields: TaskFields, *, master_type: str, required: Collection[str]
@@ -171,7 +168,9 @@ class ImportTasks:
                 target=None if isinstance(values.target, Unset) else values.target,
             )
             _check_target(transaction, who.tenant, new.target)
-            task = changes.create(new, uuid7(), who.tenant, transaction.now())
+            task = changes.create(
+                new, uuid7(), who.tenant, transaction.now(), transaction.traceparent
+            )
             self.rows.insert(transaction, task)
             _audit(transaction, who, "create", task.id)
             return task
@@ -194,7 +193,7 @@ class ImportTasks:
             before = _lock(transaction, who, id_, version)
             wanted = self._read(transaction, who, fields, required, before)
             now = transaction.now()
-            after = changes.change(before, wanted, now)
+            after = changes.change(before, wanted, now, transaction.traceparent)
             if after is before:
                 return before
             if after.target != before.target:
@@ -228,20 +227,12 @@ class ImportTasks:
 
         def unit(transaction: Transaction) -> Task:
             before = _lock(transaction, who, id_, version)
-            after = changes.retry(before, transaction.now())
+            after = changes.retry(before, transaction.now(), transaction.traceparent)
             self._save(transaction, before, after)
             _audit(transaction, who, "retry", id_)
             return after
 
         return unit
-
-    async def _once(
-        self, who: Principal, options: Options, request: tuple[object, ...], unit: Unit
-    ) -> Task:
-        (task,) = await run_once(
-            self.executor, who, options, ("importTasks", *request), lambda t: (unit(t),)
-        )
-        return task
 
     def _save(self, transaction: Transaction, before: Task, after: Task) -> None:
         self.rows.save(transaction, before, after)
@@ -283,11 +274,7 @@ def _whatever_came_before(unit: Unit) -> Operation:
 
 def _lock(transaction: Transaction, who: Principal, id_: UUID, version: int | None) -> Task:
     task = task_rows.lock(transaction, id_, who.tenant)
-    if task is None:
-        raise NotFound("importTasks", id_)
-    if version is not None and version != task.version:
-        raise EtagMismatch
-    return task
+    return at_version(found(task, COLLECTION, id_), version)
 
 
 def _check_target(transaction: Transaction, tenant: str, target: Target | None) -> None:
@@ -306,7 +293,7 @@ def _replace_record(transaction: Transaction, task: Task, now: datetime) -> Task
 
 
 def _audit(transaction: Transaction, who: Principal, action: str, id_: UUID) -> None:
-    audit_rows.write(transaction, who, f"importTasks.{action}", f"importTasks/{id_}")
+    audit_rows.write(transaction, who, f"{COLLECTION}.{action}", f"{COLLECTION}/{id_}")
 
 
 def _set(value: Text) -> str | None:

@@ -6,6 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from services.api.db import idempotency_rows, snapshots
+from services.api.domain.catalogue import Track
+from services.api.domain.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from services.api.use_cases.options import Options
 
 T = TypeVar("T", bound="tuple[Item, ...]")
+Noun = TypeVar("Noun", Task, Track)
+
+WRITE_SCOPES = {Task: "tasks:write", Track: "tracks:write"}
 
 
 async def run_once(
@@ -28,7 +33,8 @@ async def run_once(
     """Run a unit as the options say.
 
     ``request`` is what was asked for; with the same key only its like gets the first answer again,
-    anything else raises KeyReused.
+    anything else raises KeyReused. Whoever may not make such a change is not given it either:
+    ScopeMissing.
     """
     if options.validate_only:
         return await executor.try_out(unit)
@@ -39,10 +45,32 @@ async def run_once(
     def once(transaction: Transaction) -> T:
         kept = idempotency_rows.claim(transaction, who.tenant, options.key, fingerprint)
         if kept is not None:
-            return cast("T", tuple(snapshots.load(each) for each in kept))
+            return cast("T", tuple(_again(who, snapshots.load(each)) for each in kept))
         items = unit(transaction)
         answer = [snapshots.dump(item) for item in items]
         idempotency_rows.settle(transaction, who.tenant, options.key, answer)
         return items
 
     return await executor.write(once)
+
+
+async def run_one_once(
+    executor: Executor,
+    who: Principal,
+    options: Options,
+    request: object,
+    unit: Callable[[Transaction], Noun],
+) -> Noun:
+    """Run a unit that gives one item, as ``run_once``."""
+
+    def alone(transaction: Transaction) -> tuple[Noun]:
+        return (unit(transaction),)
+
+    (item,) = await run_once(executor, who, options, request, alone)
+    return item
+
+
+def _again(who: Principal, item: Item) -> Item:
+    if item is not None:
+        who.require(WRITE_SCOPES[type(item)])
+    return item

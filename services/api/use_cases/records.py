@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.api.db import record_rows
-from services.api.domain.errors import NotFound
 from services.api.domain.queries import RecordQuery
+from services.api.use_cases.found import found
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -30,9 +30,7 @@ class Records:
         """One record, valid or superseded. Raises NotFound."""
         who.require("records:read")
         record = await self.executor.read(lambda c: record_rows.find(c, who.tenant, id_))
-        if record is None:
-            raise NotFound("records", id_)
-        return record
+        return found(record, record_rows.COLLECTION, id_)
 
     async def list(self, who: Principal, query: RecordQuery) -> Page[Record]:
         """A page of the tenant's valid records, oldest first."""

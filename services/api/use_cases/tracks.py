@@ -10,10 +10,11 @@ from uuid_utils.compat import uuid7
 from services.api.db import audit_rows, record_rows, task_rows, track_rows
 from services.api.domain.catalogue import Track
 from services.api.domain.changes import UNSET, Unset
-from services.api.domain.errors import EtagMismatch, InUse, NotFound
+from services.api.domain.errors import InUse
 from services.api.domain.queries import TrackQuery
 from services.api.use_cases.fields import Reader, Text
-from services.api.use_cases.once import run_once
+from services.api.use_cases.found import at_version, found
+from services.api.use_cases.once import WRITE_SCOPES, run_one_once
 from services.api.use_cases.options import AT_ONCE, Options
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["TrackFields", "TrackQuery", "Tracks"]
 
 MAX_TITLE = 255
-_WRITE = "tracks:write"
+_WRITE = WRITE_SCOPES[Track]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +51,14 @@ class Tracks:
         self, who: Principal, fields: TrackFields, *, options: Options = AT_ONCE
     ) -> Track:
         """Make a track. Raises InvalidFields, KeyReused."""
-        return await self._once(who, options, ("create", fields), self.creating(who, fields))
+        unit, asked = self.creating(who, fields), ("tracks", "create", fields)
+        return await run_one_once(self.executor, who, options, asked, unit)
 
     async def get(self, who: Principal, id_: UUID) -> Track:
         """One track. Raises NotFound."""
         who.require("tracks:read")
         track = await self.executor.read(lambda c: track_rows.find(c, who.tenant, id_))
-        if track is None:
-            raise NotFound("tracks", id_)
-        return track
+        return found(track, track_rows.COLLECTION, id_)
 
     async def list(self, who: Principal, query: TrackQuery) -> Page[Track]:
         """A page of the tenant's tracks, oldest first unless ordered otherwise."""
@@ -76,7 +76,8 @@ class Tracks:
     ) -> Track:
         """Change a track. Raises InvalidFields, NotFound, EtagMismatch."""
         unit = self.updating(who, id_, fields, version=version)
-        return await self._once(who, options, ("update", id_, fields, version), unit)
+        asked = ("tracks", "update", id_, fields, version)
+        return await run_one_once(self.executor, who, options, asked, unit)
 
     async def delete(self, who: Principal, id_: UUID, *, version: int | None = None) -> None:
         """Remove a track.
@@ -148,22 +149,10 @@ class Tracks:
 
         return unit
 
-    async def _once(
-        self, who: Principal, options: Options, request: tuple[object, ...], unit: Unit
-    ) -> Track:
-        (track,) = await run_once(
-            self.executor, who, options, ("tracks", *request), lambda t: (unit(t),)
-        )
-        return track
-
 
 def _lock(transaction: Transaction, who: Principal, id_: UUID, version: int | None) -> Track:
     track = track_rows.lock(transaction, who.tenant, id_)
-    if track is None:
-        raise NotFound("tracks", id_)
-    if version is not None and version != track.version:
-        raise EtagMismatch
-    return track
+    return at_version(found(track, track_rows.COLLECTION, id_), version)
 
 
 def _read(fields: TrackFields, *, creating: bool) -> tuple[Text, Text]:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from shared.bus import streams, subjects
 from shared.bus.bus import Bus
-from shared.bus.envelope import Envelope
+from shared.bus.envelope import Envelope, size_of
 from shared.bus.errors import (
     BusClosed,
     BusUnavailable,
@@ -28,6 +28,8 @@ from tests.support.nats import ACK_WAIT, NatsServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from nats.aio.client import Client
 
     from shared.bus.pull import Delivery, Puller
     from shared.bus.serve import Request
@@ -248,6 +250,41 @@ async def test_a_full_stream_is_trouble_that_passes(api: Bus, nats_server: NatsS
 async def test_a_message_beyond_the_limit_is_refused_for_good(api: Bus) -> None:
     with pytest.raises(MessageTooLarge):
         await api.publish(WORK, bytes(3 << 20), letter())
+
+
+def room_beside(envelope: Envelope, sender: str, client: Client) -> int:
+    """How many bytes the broker takes besides the headers of an envelope."""
+    return client.max_payload - size_of(envelope.headers(f"/stagedoor/{sender}"))
+
+
+async def test_the_headers_of_a_message_count_as_well(api: Bus, nats_server: NatsServer) -> None:
+    event, envelope = subjects.event("default", "pending"), letter("ä" * 10, traceparent=TRACE)
+    async with nats_server.client(Role.API) as client:
+        room = room_beside(envelope, "api", client)
+    await api.publish(event, bytes(room), envelope)
+    with pytest.raises(MessageTooLarge):
+        await api.publish(event, bytes(room + 1), replace(envelope, id="ö" * 10))
+    with pytest.raises(MessageTooLarge):
+        await api.notify(subjects.cancel(TASK), bytes(room + 1), envelope)
+    await api.publish(event, b"", letter())  # the broker has not hung up
+
+
+async def test_the_headers_of_a_request_count_as_well(
+    api: Bus, downloader: Bus, nats_server: NatsServer
+) -> None:
+    async def answer(request: Request) -> bytes:
+        return str(len(request.payload)).encode()
+
+    claim, envelope = subjects.claim("download", TASK), letter()
+    async with nats_server.client(Role.DOWNLOADER) as client:
+        room = room_beside(envelope, "downloader", client)
+    async with api.serving(subjects.ALL_CLAIMS, answer, queue="api"):
+        await eventually(downloader, claim, b"")
+        told = await downloader.request(claim, bytes(room), envelope, wait=SOON * 5)
+        assert told == str(room).encode()
+        with pytest.raises(MessageTooLarge):
+            await downloader.request(claim, bytes(room + 1), envelope, wait=SOON * 5)
+        assert await downloader.request(claim, b"", letter(), wait=SOON * 5) == b"0"
 
 
 async def test_a_dead_broker_is_told_at_once_and_once_and_comes_back(

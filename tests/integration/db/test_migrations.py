@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, event, inspect
 
 from services.api.db.engine import open_engines
 from services.api.db.migrations import downgrade, upgrade
@@ -14,6 +14,7 @@ from services.api.db.tables import metadata
 
 if TYPE_CHECKING:
     from tests.support.core import Core
+    from tests.support.postgres import PostgresServer
 
 
 def _differences(connection: Connection) -> Any:
@@ -37,3 +38,19 @@ async def test_going_back_leaves_nothing_and_forward_again_works(database_url: s
             assert await connection.run_sync(_differences) == []
     finally:
         await engines.dispose()
+
+
+async def test_a_migration_may_take_longer_than_a_request(postgres_server: PostgresServer) -> None:
+    engines = open_engines(postgres_server.database(lambda _: None))
+    said: list[str] = []
+    event.listen(
+        engines.write.sync_engine,
+        "before_cursor_execute",
+        lambda _, __, statement, *___: said.append(statement),
+    )
+    try:
+        await upgrade(engines)
+    finally:
+        await engines.dispose()
+    tables = next(n for n, statement in enumerate(said) if "CREATE TABLE tracks" in statement)
+    assert "SET LOCAL statement_timeout = 0" in said[:tables]

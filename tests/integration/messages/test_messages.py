@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from sqlalchemy import insert
 from uuid_utils.compat import uuid7
 
 from services.api.cancels import MAX_WAITING, Cancels
+from services.api.db.tables import outbox
 from services.api.domain.errors import Unavailable
 from services.api.domain.lifecycle import Stage, Status
 from services.api.signals import cancel_topic
+from services.api.use_cases.dead_letters import MAX_PAYLOAD_BYTES
 from services.api.use_cases.runs import Runs
 from shared.bus import streams, subjects
 from shared.bus.envelope import Envelope
@@ -26,11 +29,13 @@ from shared.stage import wire
 from shared.stage.job import Accepted, Failed, Job, Outcome, Progress, Refused, Released, Stored
 from shared.stage.messages import ClaimRequest, Command, Go, ProgressRequest, Report, Stop
 from tests.support.core import Core, a_principal
+from tests.support.nats import ACK_WAIT
 from tests.support.scripted import ScriptedStage, working
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from services.api.db.executor import Transaction
     from services.api.domain.runs import Outcome as DomainOutcome
     from services.api.domain.runs import Run
     from services.api.domain.task import Task
@@ -359,3 +364,24 @@ async def test_events_wait_for_the_broker_and_are_not_forgotten(
     async with nats_server.client(Role.API) as client:
         info = await client.jetstream().stream_info(streams.EVENTS)
     assert info.state.messages == 1
+
+
+async def test_an_event_that_no_broker_takes_does_not_stop_those_behind_it(
+    core: Core, loops: Loops, nats_server: NatsServer, sqlite_url: str
+) -> None:
+    huge = {"subject": subjects.event("default", "pending"), "type": "t", "payload": bytes(3 << 20)}
+
+    def grow(transaction: Transaction) -> None:
+        row = huge | {"id": UUID(int=0), "time": transaction.now()}
+        transaction.connection.execute(insert(outbox).values(row))
+
+    await core.use_cases.executor.write(grow)
+    await core.task()
+    await loops.bus.ensure_topology(ACK_WAIT)
+    await loops.relay.round()
+    assert await core.use_cases.outbox.take(10) == ()
+    async with nats_server.client(Role.API) as client:
+        info = await client.jetstream().stream_info(streams.EVENTS)
+    assert info.state.messages == 1
+    [(subject, payload)] = dead_letters(sqlite_url)
+    assert (subject, len(payload)) == (huge["subject"], MAX_PAYLOAD_BYTES)

@@ -18,6 +18,7 @@ from services.api.domain.errors import (
 )
 from services.api.domain.queries import Slice, TaskQuery, position
 from services.api.domain.task import Target
+from services.api.use_cases import watching
 from services.api.use_cases.import_tasks import MAX_BATCH, TaskFields
 from services.api.use_cases.options import Options
 from services.api.use_cases.tracks import TrackFields
@@ -200,9 +201,9 @@ async def test_operations_build_on_each_other_in_one_transaction(any_core: Core)
 
 
 async def test_changes_are_told_in_order_and_again_from_a_cursor(any_core: Core) -> None:
-    watching, tasks = any_core.use_cases.watching, any_core.use_cases.import_tasks
+    changes, tasks = any_core.use_cases.watching.changes, any_core.use_cases.import_tasks
     await any_core.task("USRC10000000")
-    stream = watching.changes(WHO, None)
+    stream = changes(WHO, None)
     first = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0)
     task = await any_core.task()
@@ -215,10 +216,24 @@ async def test_changes_are_told_in_order_and_again_from_a_cursor(any_core: Core)
     assert (gone.task_id, gone.deleted, gone.task) == (task.id, True, None)
     assert gone.version > changed.version
     await stream.aclose()
-    again = watching.changes(WHO, made.cursor)
+    again = changes(WHO, made.cursor)
     told = [await asyncio.wait_for(anext(again), 10) for _ in range(2)]
     assert told[-1].deleted
     await again.aclose()
+
+
+async def test_more_changes_than_are_read_at_once_are_each_told_once(
+    any_core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "BATCH", 2)
+    stream = any_core.use_cases.watching.changes(WHO, None)
+    first = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    made = [await any_core.task(f"USRC1{n:07d}") for n in range(5)]
+    told = [await asyncio.wait_for(first, 10)]
+    told += [await asyncio.wait_for(anext(stream), 10) for _ in range(4)]
+    assert [change.task_id for change in told] == [task.id for task in made]
+    await stream.aclose()
 
 
 async def test_another_tenants_changes_are_not_told(any_core: Core) -> None:

@@ -15,6 +15,7 @@ from stagedoor.v1.import_task_service_pb2 import (
     ImportTask,
     RetryImportTaskRequest,
 )
+from stagedoor.v1.track_service_pb2 import CreateTrackRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ NAME = f"importTasks/{ID}"
 
 
 class Losing(aio.ServerInterceptor):
-    """Takes requests for import tasks, and loses its first answer to each method."""
+    """Takes requests, answers with a name, and loses its first answer to each method."""
 
     def __init__(self) -> None:
         self.seen: dict[str, list[Any]] = {}
@@ -38,6 +39,7 @@ class Losing(aio.ServerInterceptor):
         types: dict[str, Any] = {
             "CreateImportTask": CreateImportTaskRequest,
             "RetryImportTask": RetryImportTaskRequest,
+            "CreateTrack": CreateTrackRequest,
         }
 
         async def behave(request: Any, context: Any) -> ImportTask:
@@ -67,14 +69,14 @@ async def test_what_is_sent_again_is_the_same_request(alone: Stagedoor) -> None:
     await server.start()
     environ = {"STAGEDOOR_SERVER": address, "STAGEDOOR_TOKEN": "x"}
     wanted = ("import", URL, "--isrc", "USRC12345678", "--track", ID)
-    for command in (wanted, ("tasks", "retry", ID)):
+    for command in (wanted, ("tasks", "retry", ID), ("tracks", "create", "A track")):
         assert (await alone(*command, **environ)).code == 0
     await server.stop(grace=0)
-    assert losing.seen.keys() == {"CreateImportTask", "RetryImportTask"}
+    assert losing.seen.keys() == {"CreateImportTask", "RetryImportTask", "CreateTrack"}
     for first, second in losing.seen.values():
         assert first == second
         assert first.request_id
-    assert len({first.request_id for first, _ in losing.seen.values()}) == 2
+    assert len({first.request_id for first, _ in losing.seen.values()}) == 3
 
 
 async def test_a_server_with_tls_is_trusted_by_its_authority(

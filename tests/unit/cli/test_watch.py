@@ -13,6 +13,7 @@ from services.api.domain.lifecycle import Stage
 from services.api.domain.queries import TaskQuery
 from services.api.domain.runs import Failed, Refused, error
 from services.api.grpc.server import serve
+from services.api.signals import tenant_topic
 from services.api.use_cases.import_tasks import TaskFields
 from tests.support.core import MD5, a_principal
 
@@ -50,6 +51,13 @@ async def readable(terminal: int) -> bytes:
 
     loop.add_reader(terminal, read)
     return await came
+
+
+async def until_watched(core: Core) -> None:
+    """Until somebody waits for the changes of the tenant."""
+    async with asyncio.timeout(20):
+        while tenant_topic("default") not in core.signals._subscribers:  # noqa: ASYNC110, SLF001 - nobody tells
+            await asyncio.sleep(0.01)
 
 
 async def fail(core: Core, task: Task) -> None:
@@ -163,3 +171,35 @@ async def test_a_terminal_shows_a_bar(stagedoor: Stagedoor, core: Core) -> None:
     await until(ours, b"NOT_FOUND")
     assert await asyncio.wait_for(process.wait(), 20) == 1
     os.close(ours)
+
+
+async def test_without_a_task_all_are_followed_past_a_restart(
+    stagedoor: Stagedoor, door: Door, core: Core
+) -> None:
+    process = await stagedoor.start("tasks", "watch")
+    await until_watched(core)
+    task = await core.task()
+    assert await line_of(process) == f"importTasks/{task.id}  pending"
+    await door.server.stop(grace=0)
+    await core.store(task)
+    again = await serve(core.use_cases, door.address)
+    lines = [await line_of(process)]
+    while not lines[-1].endswith("downloaded"):
+        lines.append(await line_of(process))
+    await core.use_cases.import_tasks.delete(a_principal(), task.id)
+    assert await line_of(process) == f"importTasks/{task.id}  deleted"
+    process.send_signal(signal.SIGINT)
+    result = await stagedoor.end_of(process)
+    await again.stop(grace=0)
+    assert (result.code, result.err) == (130, [])
+
+
+async def test_all_are_followed_as_json_too(stagedoor: Stagedoor, core: Core) -> None:
+    process = await stagedoor.start("tasks", "watch", "--json")
+    await until_watched(core)
+    task = await core.task()
+    change = json.loads(await line_of(process))
+    assert change["importTask"]["name"] == f"importTasks/{task.id}"
+    assert change["cursor"]
+    process.send_signal(signal.SIGINT)
+    await stagedoor.end_of(process)

@@ -23,10 +23,11 @@ from services.api.domain.runs import (
     Rules,
     Run,
     Stop,
+    Stored,
     backoff,
     error,
 )
-from services.api.domain.task import Target, Task
+from services.api.domain.task import Master, Target, Task
 from services.api.domain.values import parse_isrc, parse_md5
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -120,6 +121,37 @@ def test_a_command_that_was_published_may_be_claimed_before_the_next_one_is_due(
     assert isinstance(decision, Go)
 
 
+def test_a_claim_for_another_generation_is_stale() -> None:
+    for generation in (1, 3):
+        task = replace(a_task(), generation=2)
+        assert RULES.claim(task, replace(a_run(), generation=generation), NOW) == (
+            task,
+            Stop("stale"),
+        )
+
+
+def test_a_claim_starts_the_count_of_its_commands_anew() -> None:
+    task, _ = RULES.claim(replace(a_task(), published=7), a_run(), NOW)
+    assert task.published == 0
+
+
+def test_the_retry_time_holds_though_commands_were_sent_for_a_silent_run() -> None:
+    run = a_run()
+    task = RULES.report(replace(claimed(run), published=3), run, OOPS, NOW, 1.0)
+    assert task is not None
+    assert RULES.claim(task, a_run(), NOW + seconds(4))[1] == Later(seconds(6))
+
+
+def test_every_stage_has_all_attempts() -> None:
+    first, second = a_run(), a_run()
+    task, _ = RULES.claim(claimed(first), second, NOW + seconds(31))
+    stored = Stored(master=Master(blob_key="k", size_bytes=1, md5="0" * 32))
+    downloaded = RULES.report(task, second, stored, NOW, 1.0)
+    assert downloaded is not None
+    validating, _ = RULES.claim(downloaded, a_run(Stage.VALIDATE), NOW + seconds(32))
+    assert validating.attempts == 1
+
+
 def test_an_origin_may_ask_for_a_longer_wait() -> None:
     run = a_run()
     failed = replace(OOPS, retry_after=timedelta(hours=1))
@@ -162,6 +194,13 @@ def test_a_new_source_starts_over_and_a_new_isrc_does_not() -> None:
     assert RULES.report(anew, run, OOPS, NOW, 1.0) is None
 
 
+def test_a_new_generation_has_all_attempts_and_is_due_at_once() -> None:
+    worn = replace(claimed(a_run()), attempts=2, published=3, due_at=NOW + seconds(60))
+    anew = changes.change(worn, TaskChange(source_uri="https://a.example/2.wav"), NOW)
+    assert (anew.attempts, anew.published, anew.due_at) == (0, 0, NOW)
+    assert (anew.progress, anew.last_failure, anew.problems) == (None, None, ())
+
+
 def test_a_new_target_alone_changes_only_the_target() -> None:
     task = a_task()
     target = Target("tracks", UUID(int=5))
@@ -187,6 +226,7 @@ def test_what_did_not_fail_is_not_retried() -> None:
         ("USRC1234567A", None),
         ("USRC1234567\u0661", None),
         ("USRC12345678\n", None),
+        ("\u00dfABC1234567", None),
     ],
 )
 def test_isrc(text: str, stored: str | None) -> None:

@@ -25,12 +25,19 @@ def config(connection: Connection) -> Config:
 async def upgrade(engines: Engines, revision: str = "head") -> None:
     """Bring the database to a revision; does nothing when it is there already."""
     async with engines.write.connect() as connection:
-        await connection.run_sync(lambda c: command.upgrade(config(c), revision))
+        await connection.run_sync(lambda c: command.upgrade(_patient(c), revision))
         await connection.commit()
 
 
 async def downgrade(engines: Engines, revision: str) -> None:
     """Take the database back to a revision."""
     async with engines.write.connect() as connection:
-        await connection.run_sync(lambda c: command.downgrade(config(c), revision))
+        await connection.run_sync(lambda c: command.downgrade(_patient(c), revision))
         await connection.commit()
+
+
+def _patient(connection: Connection) -> Config:
+    if connection.dialect.name == "postgresql":
+        # A large table's index takes longer than a request may.
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    return config(connection)

@@ -1,0 +1,98 @@
+"""What runs ask for and tell, and what is answered: plain data, and findings of our own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from services.api.domain.lifecycle import Stage
+    from services.api.domain.task import Finding, Master, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One worker's go at one stage of one generation; the worker makes its id."""
+
+    stage: Stage
+    generation: int
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Start: the run holds the claim on this task."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not yet: ask again after the delay."""
+
+    delay: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Never: forget the command."""
+
+    reason: str
+
+
+Decision = Go | Later | Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The download stage ended well."""
+
+    master: Master
+    problems: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The validate stage ended well; md5 and size are of the bytes that were read."""
+
+    md5: str
+    size_bytes: int
+    format: Mapping[str, object]
+    problems: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The stage failed for good."""
+
+    problems: tuple[Finding, ...]
+    format: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """This attempt failed; another one may do better."""
+
+    problem: Finding
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """The claim was given back; the attempt is not charged."""
+
+    reason: str
+    retry_after: timedelta = timedelta(0)
+
+
+Outcome = Stored | Accepted | Refused | Failed | Released
+
+
+def error(code: str, detail: str, **more: str) -> Finding:
+    """An error as a finding; more are the other fields of a problem."""
+    blank = {"location": "", "spec": "", "measured": "", "allowed": ""}
+    return {"code": code, "severity": "error", "detail": detail} | blank | more
