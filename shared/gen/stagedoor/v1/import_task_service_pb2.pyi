@@ -81,6 +81,18 @@ class ImportTask(_message.Message):
         """Not set."""
         MASTER_TYPE_DOLBY_ATMOS: ImportTask._MasterType.ValueType  # 1
         """A Dolby Atmos master."""
+        MASTER_TYPE_CD: ImportTask._MasterType.ValueType  # 2
+        """A stereo master as for a CD: 16 bits, 44.1 kHz."""
+        MASTER_TYPE_HD: ImportTask._MasterType.ValueType  # 3
+        """A stereo master of high definition: 24 bits, 44.1 to 192 kHz."""
+        MASTER_TYPE_APPLE_MOTION_ART_DESKTOP: ImportTask._MasterType.ValueType  # 4
+        """A square moving cover for large screens."""
+        MASTER_TYPE_APPLE_MOTION_ART_MOBILE: ImportTask._MasterType.ValueType  # 5
+        """A moving cover in portrait format for small screens."""
+        MASTER_TYPE_SUBTITLES: ImportTask._MasterType.ValueType  # 6
+        """Subtitles or lyrics in time."""
+        MASTER_TYPE_AUDIO_TRACK: ImportTask._MasterType.ValueType  # 7
+        """A track of sound for something else, such as an audio description."""
 
     class MasterType(_MasterType, metaclass=_MasterTypeEnumTypeWrapper):
         """What kind of master it is, which decides the checks that run."""
@@ -89,6 +101,18 @@ class ImportTask(_message.Message):
     """Not set."""
     MASTER_TYPE_DOLBY_ATMOS: ImportTask.MasterType.ValueType  # 1
     """A Dolby Atmos master."""
+    MASTER_TYPE_CD: ImportTask.MasterType.ValueType  # 2
+    """A stereo master as for a CD: 16 bits, 44.1 kHz."""
+    MASTER_TYPE_HD: ImportTask.MasterType.ValueType  # 3
+    """A stereo master of high definition: 24 bits, 44.1 to 192 kHz."""
+    MASTER_TYPE_APPLE_MOTION_ART_DESKTOP: ImportTask.MasterType.ValueType  # 4
+    """A square moving cover for large screens."""
+    MASTER_TYPE_APPLE_MOTION_ART_MOBILE: ImportTask.MasterType.ValueType  # 5
+    """A moving cover in portrait format for small screens."""
+    MASTER_TYPE_SUBTITLES: ImportTask.MasterType.ValueType  # 6
+    """Subtitles or lyrics in time."""
+    MASTER_TYPE_AUDIO_TRACK: ImportTask.MasterType.ValueType  # 7
+    """A track of sound for something else, such as an audio description."""
 
     @_typing.final
     class Progress(_message.Message):
@@ -140,6 +164,8 @@ class ImportTask(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     LAST_FAILURE_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    DELIVERY_PROFILE_FIELD_NUMBER: _builtins.int
+    VALIDATION_REPORT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """importTasks/{uuid}"""
     source_uri: _builtins.str
@@ -170,6 +196,12 @@ class ImportTask(_message.Message):
     """Grows with every change of the task but its progress."""
     etag: _builtins.str
     """Changes with the version; sent with a change it guards against overwriting somebody else's."""
+    delivery_profile: _builtins.str
+    """The delivery profile that the master is judged by; the tenant's, or else the deployment's, when
+    empty. A change counts from the next validation on.
+    """
+    validation_report: _builtins.str
+    """The report of the validation, as importTasks/{uuid}/validationReport; empty before there is one."""
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
         """What was found: errors refuse the master, warnings and infos do not."""
@@ -217,10 +249,12 @@ class ImportTask(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         last_failure: _problem_pb2.Problem | None = ...,
         etag: _builtins.str = ...,
+        delivery_profile: _builtins.str = ...,
+        validation_report: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "create_time", b"create_time", "last_failure", b"last_failure", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "etag", b"etag", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "etag", b"etag", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "validation_report", b"validation_report", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
     _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015

@@ -38,6 +38,7 @@ class Record(_message.Message):
     PROBLEMS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     SUPERSEDE_TIME_FIELD_NUMBER: _builtins.int
+    VALIDATION_REPORT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """records/{uuid}"""
     import_task: _builtins.str
@@ -52,6 +53,8 @@ class Record(_message.Message):
     """MD5 of the stored bytes."""
     size_bytes: _builtins.int
     """Size of the stored bytes."""
+    validation_report: _builtins.str
+    """The report of the validation, as records/{uuid}/validationReport; empty if there is none."""
     @_builtins.property
     def format(self) -> _problem_pb2.Format:
         """What the validator saw in the file."""
@@ -82,10 +85,11 @@ class Record(_message.Message):
         problems: _abc.Iterable[_problem_pb2.Problem] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         supersede_time: _timestamp_pb2.Timestamp | None = ...,
+        validation_report: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "format", b"format", "supersede_time", b"supersede_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "format", b"format", "import_task", b"import_task", "isrc", b"isrc", "master_type", b"master_type", "md5", b"md5", "name", b"name", "problems", b"problems", "size_bytes", b"size_bytes", "supersede_time", b"supersede_time", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "format", b"format", "import_task", b"import_task", "isrc", b"isrc", "master_type", b"master_type", "md5", b"md5", "name", b"name", "problems", b"problems", "size_bytes", b"size_bytes", "supersede_time", b"supersede_time", "target", b"target", "validation_report", b"validation_report"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ Tracks: what a master belongs to."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -32,6 +33,7 @@ class Track(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    STEREO_DURATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tracks/{uuid}"""
     title: _builtins.str
@@ -48,6 +50,10 @@ class Track(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When the track last changed."""
 
+    @_builtins.property
+    def stereo_duration(self) -> _duration_pb2.Duration:
+        """How long its stereo recording is; an Atmos master must have the same length."""
+
     def __init__(
         self,
         *,
@@ -57,10 +63,11 @@ class Track(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        stereo_duration: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "stereo_duration", b"stereo_duration", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "etag", b"etag", "isrc", b"isrc", "name", b"name", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "etag", b"etag", "isrc", b"isrc", "name", b"name", "stereo_duration", b"stereo_duration", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

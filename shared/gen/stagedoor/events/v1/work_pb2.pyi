@@ -97,6 +97,8 @@ class ClaimReply(_message.Message):
         MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
         LEASE_FIELD_NUMBER: _builtins.int
         DEADLINE_FIELD_NUMBER: _builtins.int
+        DELIVERY_PROFILE_FIELD_NUMBER: _builtins.int
+        STEREO_DURATION_FIELD_NUMBER: _builtins.int
         tenant: _builtins.str
         """Whose task it is."""
         master_type: _builtins.str
@@ -115,6 +117,8 @@ class ClaimReply(_message.Message):
         """Number of this attempt, from 1."""
         max_attempts: _builtins.int
         """How many attempts there may be."""
+        delivery_profile: _builtins.str
+        """The delivery profile to judge by; the worker's own when empty."""
         @_builtins.property
         def lease(self) -> _duration_pb2.Duration:
             """The claim ends this long after the last progress."""
@@ -122,6 +126,10 @@ class ClaimReply(_message.Message):
         @_builtins.property
         def deadline(self) -> _duration_pb2.Duration:
             """The run must have ended this long after its start."""
+
+        @_builtins.property
+        def stereo_duration(self) -> _duration_pb2.Duration:
+            """How long the stereo recording of the target is; absent when unknown."""
 
         def __init__(
             self,
@@ -137,10 +145,12 @@ class ClaimReply(_message.Message):
             max_attempts: _builtins.int = ...,
             lease: _duration_pb2.Duration | None = ...,
             deadline: _duration_pb2.Duration | None = ...,
+            delivery_profile: _builtins.str = ...,
+            stereo_duration: _duration_pb2.Duration | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "lease", b"lease"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "lease", b"lease", "stereo_duration", b"stereo_duration"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["actual_md5", b"actual_md5", "attempt", b"attempt", "blob_key", b"blob_key", "deadline", b"deadline", "declared_md5", b"declared_md5", "lease", b"lease", "master_type", b"master_type", "max_attempts", b"max_attempts", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "tenant", b"tenant"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["actual_md5", b"actual_md5", "attempt", b"attempt", "blob_key", b"blob_key", "deadline", b"deadline", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "lease", b"lease", "master_type", b"master_type", "max_attempts", b"max_attempts", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "stereo_duration", b"stereo_duration", "tenant", b"tenant"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -348,10 +358,13 @@ class RunReport(_message.Message):
         SIZE_BYTES_FIELD_NUMBER: _builtins.int
         FORMAT_FIELD_NUMBER: _builtins.int
         PROBLEMS_FIELD_NUMBER: _builtins.int
+        REPORT_FIELD_NUMBER: _builtins.int
         md5: _builtins.str
         """MD5 of the bytes that the validator read."""
         size_bytes: _builtins.int
         """How many bytes it read."""
+        report: _builtins.bytes
+        """The validation report as JSON (see stagedoor.v1.ValidationReport), gzip'd; may be empty."""
         @_builtins.property
         def format(self) -> _problem_pb2.Format:
             """What it saw."""
@@ -367,10 +380,11 @@ class RunReport(_message.Message):
             size_bytes: _builtins.int = ...,
             format: _problem_pb2.Format | None = ...,
             problems: _abc.Iterable[_problem_pb2.Problem] | None = ...,
+            report: _builtins.bytes = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "md5", b"md5", "problems", b"problems", "size_bytes", b"size_bytes"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "md5", b"md5", "problems", b"problems", "report", b"report", "size_bytes", b"size_bytes"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -382,6 +396,9 @@ class RunReport(_message.Message):
 
         PROBLEMS_FIELD_NUMBER: _builtins.int
         FORMAT_FIELD_NUMBER: _builtins.int
+        REPORT_FIELD_NUMBER: _builtins.int
+        report: _builtins.bytes
+        """The validation report, as in Accepted."""
         @_builtins.property
         def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
             """Why; at least one is an error."""
@@ -395,10 +412,11 @@ class RunReport(_message.Message):
             *,
             problems: _abc.Iterable[_problem_pb2.Problem] | None = ...,
             format: _problem_pb2.Format | None = ...,
+            report: _builtins.bytes = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "problems", b"problems"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "problems", b"problems", "report", b"report"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
