@@ -1,0 +1,1 @@
+"""How fast a master is judged, beside the open tools: ``python -m bench.validate``."""

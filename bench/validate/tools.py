@@ -1,0 +1,84 @@
+"""What is timed, each in its own process: ``python -m bench.validate.tools TOOL FILE MODE``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def structure(path: Path, _: bool) -> None:  # noqa: FBT001 - one signature for all tools
+    """Judge containers, metadata and rules, without any sample."""
+    from services.validator.inspection import inspect
+    from services.validator.profile import load_profile
+
+    inspect(path, load_profile("atmos"), opinions=False)
+
+
+def audio(path: Path, direct: bool) -> None:  # noqa: FBT001 - one signature for all tools
+    """Read the metadata and measure every sample."""
+    from services.validator.audio.measure import measure
+    from services.validator.audio.routing import routes_of
+    from services.validator.formats.axml import read_axml
+    from services.validator.formats.chna import read_chna
+    from services.validator.formats.riff import Fmt, read_riff
+    from services.validator.formats.source import open_source
+    from services.validator.formats.trajectories import Trajectories
+
+    with open_source(path) as source:
+        riff, paths = read_riff(source), Trajectories()
+        axml, chna, data = (riff.chunk(name) for name in ("axml", "chna", "data"))
+        if not (axml and chna and data and isinstance(riff.fmt, Fmt)):
+            raise SystemExit("not a master")
+        tracks, depth, rate = riff.fmt.channels, riff.fmt.bit_depth, riff.fmt.sample_rate
+        adm = read_axml(source, axml, on_block=paths)
+        routes = routes_of(adm, read_chna(source, chna), paths.by_channel, tracks)
+        chosen = None if direct else routes
+        measure(source, data.offset, data.size, tracks, depth, rate, chosen)
+
+
+def mediainfo(path: Path, _: bool) -> None:  # noqa: FBT001 - one signature for all tools
+    """Let MediaInfo read the file with its ADM rules."""
+    from pymediainfo import MediaInfo
+
+    MediaInfo.parse(path)
+
+
+def ffmpeg(path: Path, _: bool) -> None:  # noqa: FBT001 - one signature for all tools
+    """Let FFmpeg measure loudness and true peak of the tracks as they are."""
+    import av
+    from av.filter import Graph
+
+    with av.open(str(path)) as container:
+        stream, graph = container.streams.audio[0], Graph()
+        source, sink = graph.add_abuffer(template=stream), graph.add("abuffersink")
+        meter = graph.add("ebur128", "peak=true")
+        source.link_to(meter)
+        meter.link_to(sink)
+        graph.configure()
+        for frame in container.decode(stream):
+            source.push(frame)
+            _drain(sink.pull, (av.BlockingIOError, av.EOFError))
+
+
+def _drain(pull: Callable[[], object], over: tuple[type[Exception], ...]) -> None:
+    try:
+        while True:
+            pull()
+    except over:
+        return
+
+
+TOOLS = {tool.__name__: tool for tool in (structure, audio, mediainfo, ffmpeg)}
+
+if __name__ == "__main__":
+    TOOLS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3] == "direct")
+    # The peak of resource.getrusage would be the parent's, if that was larger.
+    status = Path("/proc/self/status").read_text("ascii").split()
+    mebibytes = int(status[status.index("VmHWM:") + 1]) / 1024
+    print(json.dumps({"cpu": time.process_time(), "mebibytes": mebibytes}))  # noqa: T201

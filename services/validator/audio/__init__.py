@@ -1,0 +1,1 @@
+"""What a master sounds like: one streaming pass over its samples, in constant memory."""

@@ -1,0 +1,175 @@
+"""Loudness and true peak are those of libebur128, on whatever sounds."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyebur128  # type: ignore[import-untyped]  # has no types
+import pytest
+from pyebur128 import ChannelType, MeasurementMode
+
+from services.validator.audio.measure import measure
+from services.validator.audio.routes import BedRoute
+from services.validator.formats.source import open_source
+from tests.support.media.audio import HEADER_BYTES, Signal, noise, tone, write_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from services.validator.audio.measurement import AudioMeasurement
+    from services.validator.audio.routes import Route
+
+SURROUND = ("RC_L", "RC_R", "RC_C", "RC_LFE", "RC_Ls", "RC_Rs")
+TYPES = (
+    ChannelType.LEFT,
+    ChannelType.RIGHT,
+    ChannelType.CENTER,
+    ChannelType.UNUSED,
+    ChannelType.LEFT_SURROUND,
+    ChannelType.RIGHT_SURROUND,
+)
+MODE = MeasurementMode.MODE_I | MeasurementMode.MODE_TRUE_PEAK | MeasurementMode.MODE_LRA
+
+
+def measured(
+    path: Path, signal: Signal, rate: int, routes: Sequence[Route] | None = None
+) -> AudioMeasurement:
+    channels = signal.shape[1]
+    write_plain(path, signal, rate)
+    with open_source(path) as source:
+        size = source.size - HEADER_BYTES
+        return measure(source, HEADER_BYTES, size, channels, 24, rate, routes)
+
+
+def reference(
+    signal: Signal, rate: int, types: Sequence[ChannelType]
+) -> tuple[float, float, float]:
+    """Return what libebur128 says: LUFS, LU, dBTP."""
+    state = pyebur128.R128State(signal.shape[1], rate, MODE)
+    for channel, kind in enumerate(types):
+        state.set_channel(channel, kind)
+    rounded = np.round(signal.astype(np.float64) * 2**23) / 2**23
+    state.add_frames(rounded.astype(np.float32).reshape(-1), len(signal))
+    # From 192 kHz on libebur128 does not oversample.
+    read = pyebur128.get_true_peak if rate < 192_000 else pyebur128.get_sample_peak
+    peak = max(read(state, each) for each in range(signal.shape[1]))
+    return (
+        pyebur128.get_loudness_global(state),
+        pyebur128.get_loudness_range(state),
+        20 * math.log10(peak),
+    )
+
+
+def gated(rate: int) -> Signal:
+    """Return sound with silence and whispers in it, which the gates leave out."""
+    quiet, whisper = (noise(2.3, rate, 2, level) for level in (-90.0, -45.0))
+    return np.concatenate([noise(3.1, rate, 2), quiet, noise(2.2, rate, 2, -12.0), whisper])
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate"),
+    [
+        *product(["noise", "tone", "gated", "offset"], [44_100, 48_000]),
+        *product(["noise", "tone"], [88_200, 96_000]),
+        ("noise", 192_000),
+    ],
+)
+def test_loudness_and_true_peak_are_those_of_libebur128(
+    kind: str, rate: int, tmp_path: Path
+) -> None:
+    signals: dict[str, Callable[[], Signal]] = {
+        "noise": lambda: noise(2.067, rate, 3),
+        "tone": lambda: tone(3, rate, 997.3),
+        "gated": lambda: gated(rate),
+        "offset": lambda: noise(3, rate, 2, -40.0) + np.float32(0.3),
+    }
+    signal = signals[kind]()
+
+    found = measured(tmp_path / "signal.wav", signal, rate)
+
+    integrated, _, peak = reference(signal, rate, [ChannelType.CENTER] * signal.shape[1])
+    assert found.integrated_lufs == pytest.approx(integrated, abs=0.01)
+    assert found.true_peak_dbtp == pytest.approx(peak, abs=0.02)
+
+
+def test_a_bed_of_5_1_is_weighed_as_libebur128_does(tmp_path: Path) -> None:
+    signal = noise(5, 48_000, 6) * np.array([1, 0.5, 0.7, 2, 1.5, 0.3], np.float32)
+
+    found = measured(tmp_path / "bed.wav", signal, 48_000, [BedRoute(each) for each in SURROUND])
+
+    integrated, _, peak = reference(signal, 48_000, TYPES)
+    assert found.integrated_lufs == pytest.approx(integrated, abs=0.01)
+    assert found.true_peak_dbtp == pytest.approx(peak, abs=0.02)
+
+
+def test_the_tone_of_the_standard_has_the_loudness_it_says(tmp_path: Path) -> None:
+    """EBU Tech 3341, case 1: a stereo sine of 1 kHz and -23 dBFS is -23 LUFS."""
+    signal = np.repeat(tone(20, 48_000, 1000, level_db=-23), 2, axis=1)
+
+    found = measured(tmp_path / "tone.wav", signal, 48_000)
+
+    assert found.integrated_lufs == pytest.approx(-23.0, abs=0.1)
+    assert found.over_time[-1].momentary_lufs == pytest.approx(-23.0, abs=0.1)
+    assert found.over_time[-1].short_term_lufs == pytest.approx(-23.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("levels", "expected"), [((-20, -30), 10), ((-20, -15), 5)])
+def test_the_loudness_range_is_that_of_the_standard(
+    levels: tuple[int, int], expected: int, tmp_path: Path
+) -> None:
+    """EBU Tech 3342, cases 1 and 2: twenty seconds of each level."""
+    parts = [np.repeat(tone(20, 48_000, 1000, level_db=level), 2, axis=1) for level in levels]
+
+    found = measured(tmp_path / "range.wav", np.concatenate(parts), 48_000)
+
+    assert found.loudness_range_lu == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize("start", range(0, 40, 3))
+def test_a_peak_between_samples_is_found_wherever_it_is(start: int, tmp_path: Path) -> None:
+    """Windows are passed over only when they cannot hold the peak."""
+    signal = np.zeros((9_700, 2), np.float32)
+    signal[4_790 + start : 4_792 + start, 1] = 0.5
+    signal[::97, 0] = 0.2
+
+    found = measured(tmp_path / "burst.wav", signal, 48_000)
+
+    _, _, peak = reference(signal, 48_000, [ChannelType.CENTER] * 2)
+    assert found.true_peak_dbtp == pytest.approx(peak, abs=0.001)
+    assert (found.true_peak_dbtp or -99) > 20 * math.log10(float(np.abs(signal).max())) + 1
+
+
+def test_nothing_past_the_last_sample_counts(tmp_path: Path) -> None:
+    signal = np.full((7_003, 1), 0.5, np.float32)
+    signal[:1_000, 0] = np.linspace(0, 0.5, 1_000)
+
+    found = measured(tmp_path / "cut.wav", signal, 48_000)
+
+    assert found.true_peak_dbtp == pytest.approx(
+        reference(signal, 48_000, [ChannelType.CENTER])[2], abs=0.001
+    )
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.001])
+def test_what_is_too_short_has_no_loudness(seconds: float, tmp_path: Path) -> None:
+    found = measured(tmp_path / "short.wav", noise(seconds, 48_000, 2), 48_000)
+
+    assert found.integrated_lufs is None
+    assert found.loudness_range_lu is None
+    assert found.true_peak_dbtp is not None
+
+
+def test_loudness_over_time_is_bounded_and_shows_where_it_is_loud(tmp_path: Path) -> None:
+    signal = np.concatenate([noise(60, 8_000, 1, -40.0), noise(30, 8_000, 1, -10.0)])
+
+    found = measured(tmp_path / "long.wav", signal, 8_000)
+
+    assert len(found.over_time) <= 600
+    assert found.over_time[-1].seconds == pytest.approx(90, abs=0.5)
+    early = [each.momentary_lufs for each in found.over_time if each.seconds < 59]
+    late = [each.momentary_lufs for each in found.over_time if each.seconds > 61]
+    assert max(each for each in early if each) < -30 < -20 < min(each for each in late if each)
