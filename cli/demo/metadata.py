@@ -4,70 +4,16 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import quoteattr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Name, label and position of the 7.1.2 bed's channels (Dolby Atmos Master ADM Profile v1.0).
-BED = (
-    ("RoomCentricLeft", "RC_L", (-1, 1, 0)),
-    ("RoomCentricRight", "RC_R", (1, 1, 0)),
-    ("RoomCentricCenter", "RC_C", (0, 1, 0)),
-    ("RoomCentricLFE", "RC_LFE", (-1, 1, -1)),
-    ("RoomCentricLeftSideSurround", "RC_Lss", (-1, 0, 0)),
-    ("RoomCentricRightSideSurround", "RC_Rss", (1, 0, 0)),
-    ("RoomCentricLeftRearSurround", "RC_Lrs", (-1, -1, 0)),
-    ("RoomCentricRightRearSurround", "RC_Rrs", (1, -1, 0)),
-    ("RoomCentricLeftTopSurround", "RC_Lts", (-1, 0, 1)),
-    ("RoomCentricRightTopSurround", "RC_Rts", (1, 0, 1)),
-)
-_FIRST = 0x1001
-_FIRST_OBJECT = 0x100B
+    from cli.demo.layout import Channel, Position
+
 _BLOCKS_PER_SECOND = 4
 _SEGMENT_HEAD = struct.Struct("<BH")
 _CHNA_ENTRY = struct.Struct("<H12s14s11sx")
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One track of the master; ``number`` is the hexadecimal tail of its AC, AS, AT identifiers.
-
-    ``pack`` is its pack's identifier, ``label`` a bed channel's speaker, else empty.
-    """
-
-    track: int
-    name: str
-    number: str
-    pack: str
-    label: str = ""
-    position: tuple[float, float, float] = (0, 0, 0)
-
-    @property
-    def uid(self) -> str:
-        """The audioTrackUID."""
-        return f"ATU_{self.track:08x}"
-
-    @property
-    def type_attributes(self) -> str:
-        """What kind of channel it is, as XML attributes."""
-        kind, label = ("DirectSpeakers", "0001") if self.label else ("Objects", "0003")
-        return f'typeDefinition="{kind}" typeLabel="{label}"'
-
-
-def channels(objects: int, *, bed: bool) -> list[Channel]:
-    """Return the tracks in their order: the 7.1.2 bed first when there is one."""
-    beds = [
-        Channel(i + 1, name, f"0001{_FIRST + i:04x}", f"AP_0001{_FIRST:04x}", label, position)
-        for i, (name, label, position) in enumerate(BED if bed else ())
-    ]
-    numbers = [f"0003{_FIRST + i:04x}" for i in range(objects)]
-    return beds + [
-        Channel(len(beds) + i + 1, f"Atmos_Obj_{i + 1}", number, f"AP_{number}")
-        for i, number in enumerate(numbers)
-    ]
 
 
 def axml(tracks: list[Channel], *, frames: int, rate: int) -> str:
@@ -87,7 +33,7 @@ def _elements(tracks: list[Channel], frames: int, rate: int) -> Iterator[str]:
     for track in tracks:
         packs.setdefault(track.pack, []).append(track)
     length = _time(frames, rate)
-    objects = {_object_id(members[0]): members for members in packs.values()}
+    objects = {members[0].object: members for members in packs.values()}
     yield (
         '<audioProgramme audioProgrammeID="APR_1001" audioProgrammeName="Atmos_Master"'
         f' start="{_time(0, rate)}" end="{length}">'
@@ -120,19 +66,9 @@ def _time(frames: int, rate: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{fraction:05}"
 
 
-def _object_id(first: Channel) -> str:
-    """Return the renderer's input as an identifier: beds from 1, objects from 11 on."""
-    index = int(first.number[4:], 16) - _FIRST
-    return f"AO_{(_FIRST if first.label else _FIRST_OBJECT) + index:04x}"
-
-
-def _object_name(members: list[Channel]) -> str:
-    return "AtmosCustomPackFormat1" if members[0].label else members[0].name
-
-
 def _object(identifier: str, members: list[Channel], length: str) -> str:
     return (
-        f'<audioObject audioObjectID="{identifier}" audioObjectName="{_object_name(members)}"'
+        f'<audioObject audioObjectID="{identifier}" audioObjectName="{members[0].group}"'
         f' start="00:00:00.00000" duration="{length}">'
         + _tag("audioPackFormatIDRef", members[0].pack)
         + "".join(_tag("audioTrackUIDRef", track.uid) for track in members)
@@ -143,7 +79,7 @@ def _object(identifier: str, members: list[Channel], length: str) -> str:
 def _pack(identifier: str, members: list[Channel]) -> str:
     return (
         f'<audioPackFormat audioPackFormatID="{identifier}"'
-        f" audioPackFormatName={quoteattr(_object_name(members))} {members[0].type_attributes}>"
+        f' audioPackFormatName="{members[0].group}" {members[0].type_attributes}>'
         + "".join(_tag("audioChannelFormatIDRef", f"AC_{track.number}") for track in members)
         + "</audioPackFormat>"
     )
@@ -158,7 +94,7 @@ def _channel(track: Channel, frames: int, rate: int) -> str:
     )
 
 
-def _positions(position: tuple[float, float, float]) -> str:
+def _positions(position: Position) -> str:
     return "".join(
         f'<position coordinate="{axis}">{value:.10f}</position>'
         for axis, value in zip("XYZ", position, strict=True)
@@ -255,6 +191,7 @@ def _atmos() -> bytes:
 
 
 def _tracks(tracks: list[Channel]) -> bytes:
-    automatic_trim, mid = b"\x01" + bytes(14), b"\x03"
-    head = struct.pack("<IHB", 0xF8726FBD, len(tracks), 0) + 9 * automatic_trim
-    return head + bytes(len(tracks)) + len(tracks) * mid
+    manual_trim = bytes(15)
+    head = struct.pack("<IHB", 0xF8726FBD, len(tracks), 0) + 9 * manual_trim
+    # Near, far and mid in turn.
+    return head + bytes(len(tracks)) + bytes(1 + index % 3 for index in range(len(tracks)))

@@ -14,6 +14,7 @@ from services.validator.opinions import ASKED, second_opinions
 from services.validator.profile import Profile, UnknownProfileError, load_profile, profile_names
 from services.validator.rules.opinions import Comparison
 from services.validator.rules.registry import has_errors, judge
+from services.validator.verdict import Asked
 from shared.problems import Format, Problem
 
 if TYPE_CHECKING:
@@ -44,21 +45,27 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def inspect(
-    path: Path, profile: Profile, *, md5: str | None = None, opinions: bool = True
+    path: Path,
+    profile: Profile,
+    *,
+    md5: str | None = None,
+    opinions: bool = True,
+    asked: Asked | None = None,
 ) -> Report:
     """Inspect a file, whatever is in it.
 
     ``md5`` spares the pass over the bytes when the caller has made it; ``opinions`` says whether
-    FFmpeg and MediaInfo are asked too. Raises OSError when the file cannot be read.
+    FFmpeg and MediaInfo are asked too, ``asked`` what else to look at. Raises OSError when the
+    file cannot be read.
     """
     with open_source(path) as source:
         size = source.size
         recognised = recognise_source(source)
-        verdict = judging.judge_source(source, recognised, profile)
+        verdict = judging.judge_source(source, recognised, profile, asked or Asked())
     accepted = not has_errors(verdict.problems)
     problems = list(verdict.problems)
-    asked = opinions and recognised.kind in ASKED
-    for opinion in second_opinions(path, recognised.kind) if asked else ():
+    others = second_opinions(path, recognised.kind) if opinions and recognised.kind in ASKED else ()
+    for opinion in others:
         compared = Comparison(atmos=verdict.atmos, accepted=accepted, opinion=opinion)
         problems += judge(compared, profile)
     return Report(

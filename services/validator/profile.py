@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from importlib import resources
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from services.validator.audio.limits import Delivery
 from shared.problems import Severity
+from shared.profiles import profile_names, profile_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Profile", "UnknownProfileError", "load_profile", "profile_names"]
 
 
 class UnknownProfileError(LookupError):
-    """No delivery profile of this name is shipped."""
+    """There is no delivery profile of this name."""
 
 
 class Pcm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,22 +45,14 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     formats: frozenset[str]
     pcm: Pcm
     eac3: Eac3
+    delivery: Delivery = Delivery()
     severities: dict[str, Severity] = {}
 
 
-def load_profile(name: str) -> Profile:
-    """Load a shipped profile; raises UnknownProfileError, and msgspec.ValidationError if broken."""
-    if name not in profile_names():
-        raise UnknownProfileError(name)
-    text = _folder().joinpath(f"{name}.toml").read_text("utf-8")
+def load_profile(name: str, folder: Path | None = None) -> Profile:
+    """Load a profile; raises UnknownProfileError, and msgspec.ValidationError if it is broken."""
+    try:
+        text = profile_text(name, folder)
+    except LookupError as error:
+        raise UnknownProfileError(name) from error
     return msgspec.convert(tomllib.loads(text) | {"name": name}, Profile)
-
-
-def profile_names() -> list[str]:
-    """Return the names of the shipped profiles."""
-    files = (each.name for each in _folder().iterdir())
-    return sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml"))
-
-
-def _folder() -> resources.abc.Traversable:
-    return resources.files("services.validator").joinpath("profiles")

@@ -10,18 +10,47 @@ from services.validator.rules.identity import Identity
 from services.validator.rules.registry import has_errors, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from services.validator.audio.measurement import AudioMeasurement
+    from services.validator.formats.adm_bwf import AdmMaster
     from services.validator.formats.recognise import Recognised
+    from services.validator.formats.trajectories import Trajectory
     from services.validator.profile import Profile
     from shared.problems import Format, Problem
 
 
+def _unheard(_step: str, _done: int, _total: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be looked at, besides the structures.
+
+    ``audio`` is whether the samples are measured, ``stereo_seconds`` how long the track's stereo
+    version is. ``on_progress`` is told the step, and how much of it is done of how much.
+    """
+
+    audio: bool = True
+    stereo_seconds: float | None = None
+    on_progress: Callable[[str, int, int], None] = _unheard
+
+
 @dataclass(slots=True)
 class Verdict:
-    """Our own word on a file; ``atmos`` is whether it claims to be Atmos at all."""
+    """Our own word on a file; ``atmos`` is whether it claims to be Atmos at all.
+
+    ``master`` and ``paths`` are what an ADM BWF describes, ``measured`` is what it sounds like.
+    """
 
     profile: Profile
     format: Format
+    asked: Asked = field(default_factory=Asked)
     atmos: bool = False
+    master: AdmMaster | None = None
+    paths: Mapping[str, Trajectory] = field(default_factory=dict)
+    measured: AudioMeasurement | None = None
     problems: list[Problem] = field(default_factory=list)
 
     def judge(self, subject: object) -> bool:

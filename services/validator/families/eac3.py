@@ -1,4 +1,4 @@
-"""E-AC-3 with Atmos, raw or as a track."""
+"""E-AC-3 with Atmos, raw, as a track or in a transport stream."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ from typing import TYPE_CHECKING
 
 from services.validator.formats.dec3 import Dec3, parse_dec3
 from services.validator.formats.eac3_stream import Eac3Stream, read_stream
-from services.validator.formats.source import FormatError, Source
+from services.validator.formats.source import FormatError
 from shared.problems import Format
 
 if TYPE_CHECKING:
-    from services.validator.formats import mp4
-    from services.validator.formats.recognise import Recognised
+    from collections.abc import Iterable
+
+    from services.validator.formats.kinds import Recognised
+    from services.validator.formats.mp4 import Track
     from services.validator.verdict import Verdict
 
 EAC3_JOC = "eac3_joc"
 
 
 def judge_eac3(
-    source: Source, recognised: Recognised, track: mp4.Track | None, verdict: Verdict
+    frames: Iterable[tuple[int, bytes]],
+    recognised: Recognised,
+    track: Track | None,
+    verdict: Verdict,
 ) -> None:
-    """Judge the frames of a raw stream, or of a track."""
-    if track is None:
-        stream = read_stream(source, [(0, source.size)], Eac3Stream())
-    else:
-        start = Eac3Stream(_dec3(track), timed_samples=track.timed_samples)
-        stream = read_stream(source, track.samples(), start)
+    """Judge frames and their offsets; ``track`` is the MP4 track that they are in, if any."""
+    stream = read_stream(frames, Eac3Stream(track, _dec3(track) if track else None))
     verdict.format = _eac3_format(stream, recognised.container)
     if stream.frames == 0 or verdict.identify(recognised, EAC3_JOC if stream.claims_atmos else ""):
         verdict.judge(stream)
 
 
-def _dec3(track: mp4.Track) -> Dec3 | FormatError | None:
+def _dec3(track: Track) -> Dec3 | FormatError | None:
     try:
         return parse_dec3(track.config["dec3"]) if "dec3" in track.config else None
     except FormatError as error:
@@ -48,5 +49,5 @@ def _eac3_format(stream: Eac3Stream, container: str) -> Format:
         channels=first.channels if first else 0,
         bed_channels=oamd.bed_channels if oamd else 0,
         objects=oamd.object_count - oamd.bed_channels if oamd else 0,
-        duration_seconds=stream.frames * stream.frame_seconds,
+        duration_seconds=stream.seconds,
     )

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.validator.formats.adm import Adm
 from services.validator.formats.adm_bwf import read_adm_master
+from services.validator.formats.chna import Chna
 from services.validator.formats.riff import Fmt, RiffFile, read_riff
+from services.validator.formats.trajectories import Trajectories
+from services.validator.rules.blocks_judge import BlockJudge
 from shared.problems import Format
 
 if TYPE_CHECKING:
+    from services.validator.formats.adm_bwf import AdmMaster
+    from services.validator.formats.blocks import Block
     from services.validator.formats.recognise import Recognised
     from services.validator.formats.source import Source
     from services.validator.verdict import Verdict
@@ -25,9 +31,45 @@ def judge_wave(source: Source, recognised: Recognised, verdict: Verdict) -> None
         return
     carries = ADM_BWF if riff.chunk("axml") or riff.chunk("chna") else ""
     if verdict.identify(recognised, carries):
-        master = read_adm_master(source, riff, riff.fmt)
-        verdict.format = _wave_format(riff, riff.fmt, master.bed_channels, master.objects)
-        verdict.judge(master)
+        _judge_master(source, riff, riff.fmt, verdict)
+
+
+def _judge_master(source: Source, riff: RiffFile, fmt: Fmt, verdict: Verdict) -> None:
+    block_judge, trajectories = BlockJudge(verdict.profile), Trajectories()
+
+    def on_block(block: Block) -> None:
+        block_judge(block)
+        trajectories(block)
+
+    master = read_adm_master(source, riff, fmt, on_block)
+    verdict.master, verdict.paths = master, trajectories.by_channel
+    verdict.format = _wave_format(riff, fmt, master.bed_channels, master.objects)
+    verdict.problems += block_judge.problems()
+    # What the metadata get wrong cannot be routed, so it is not listened to.
+    if verdict.judge(master) and verdict.asked.audio:
+        _listen(source, master, verdict)
+
+
+def _listen(source: Source, master: AdmMaster, verdict: Verdict) -> None:
+    # Imported when it is needed: the structure path stays light.
+    from services.validator.audio.measure import measure
+    from services.validator.audio.routing import routes_of
+    from services.validator.rules.audio import Audio
+
+    data, fmt, asked = master.riff.chunk("data"), master.fmt, verdict.asked
+    if data is None or not isinstance(master.adm, Adm) or not isinstance(master.chna, Chna):
+        return
+    verdict.measured = measure(
+        source,
+        data.offset,
+        data.size,
+        fmt.channels,
+        fmt.bit_depth,
+        fmt.sample_rate,
+        routes_of(master.adm, master.chna, verdict.paths, fmt.channels),
+        lambda done: asked.on_progress("audio", done, master.frames),
+    )
+    verdict.judge(Audio(verdict.measured, verdict.profile.delivery, asked.stereo_seconds))
 
 
 def _wave_format(riff: RiffFile, fmt: Fmt, bed_channels: int = 0, objects: int = 0) -> Format:

@@ -1,142 +1,56 @@
-"""The dac4 box: what an MP4 file says about its AC-4 track (ETSI TS 103 190-2 Annex E)."""
+"""AC-4 frames: the synchronisation layer around them (ETSI TS 103 190-1 Annex G)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from services.validator.formats.crc16 import crc16
+from services.validator.formats.source import FormatError
 
-from services.validator.formats.bits import BitReader
-
-_SINGLE_GROUP = 31
-_EMDF_ONLY = 6
-_GROUPS = {0: 2, 1: 2, 2: 2, 3: 3, 4: 3}
-_VARIABLE_GROUPS = 5
-_IMMERSIVE_MODES = range(11, 15)
-
-
-@dataclass(frozen=True, slots=True)
-class Presentation:
-    """One presentation: its decoder level, and whether objects make it (A-JOC: joint coded)."""
-
-    version: int
-    level: int = 0
-    object_based: bool = False
-    a_joc: bool = False
-    atmos_indicator: bool = False
+HEADER_BYTES = 7
+_SYNC, _SYNC_WITH_CRC = b"\xac\x40", b"\xac\x41"
+_SYNC_BYTES = 2
+_SHORT_HEADER_BYTES = 4
+_LONG_SIZE = 0xFFFF
+_CRC_BYTES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Dac4:
-    """The box; ``sample_rate`` in hertz."""
+def frame_size(head: bytes) -> int:
+    """Return the bytes of a whole frame, sync word and CRC included, from its first HEADER_BYTES.
 
-    bitstream_version: int
-    sample_rate: int
-    presentations: tuple[Presentation, ...]
-
-    @property
-    def is_atmos(self) -> bool:
-        """Whether a presentation is made of objects, or says that it comes from Atmos."""
-        return any(each.atmos_indicator or each.object_based for each in self.presentations)
+    Raises FormatError when no frame starts here.
+    """
+    _check_sync(head)
+    return _header_bytes(head) + _raw_size(head) + _crc_bytes(head)
 
 
-def parse_dac4(payload: bytes) -> Dac4:
-    """Read the box; raises FormatError when it is cut off."""
-    bits = BitReader(payload)
-    bits.skip(3)
-    version, rate = bits.read(7), 48_000 if bits.flag() else 44_100
-    bits.skip(4)
-    count = bits.read(9)
-    if version > 1 and bits.flag():
-        bits.skip(16)
-        bits.skip_if(128)
-    bits.skip(66)
-    bits.align()
-    return Dac4(version, rate, tuple(_presentation(bits) for _ in range(count)))
+def raw_frame(frame: bytes) -> bytes:
+    """Return what the synchronisation layer wraps; raises FormatError as ``frame_size`` does."""
+    _check_sync(frame)
+    start = _header_bytes(frame)
+    return frame[start : start + _raw_size(frame)]
 
 
-def _presentation(bits: BitReader) -> Presentation:
-    version, size = bits.read(8), bits.read(8)
-    if size == 0xFF:  # noqa: PLR2004 - escape
-        size += bits.read(16)
-    body = BitReader(bits.read_bytes(size))
-    return _parse_body(body, version) if version in (1, 2) else Presentation(version)
+def crc_ok(frame: bytes) -> bool:
+    """Whether the frame's CRC holds; a frame without one has nothing that could be wrong."""
+    if not frame.startswith(_SYNC_WITH_CRC):
+        return True
+    return crc16(frame[_SYNC_BYTES:]) == 0
 
 
-def _parse_body(bits: BitReader, version: int) -> Presentation:
-    config = bits.read(5)
-    if config == _EMDF_ONLY:
-        return Presentation(version)
-    level = bits.read(3)
-    bits.skip_if(5)
-    bits.skip(19)
-    _skip_channel_mode(bits)
-    if bits.flag():
-        bits.skip_if(2)
-    if bits.flag():
-        bits.skip(1)
-        bits.skip(8 * bits.read(8))
-    groups = [_group(bits) for _ in range(_group_count(bits, config))]
-    return Presentation(
-        version,
-        level,
-        object_based=any(objects for objects, _ in groups),
-        a_joc=any(a_joc for _, a_joc in groups),
-        atmos_indicator=_atmos_indicator(bits),
-    )
+def _check_sync(head: bytes) -> None:
+    if not head.startswith((_SYNC, _SYNC_WITH_CRC)):
+        raise FormatError("No AC-4 sync word is here")
+    if len(head) < _header_bytes(head):
+        raise FormatError("An AC-4 frame ends within its header")
 
 
-def _skip_channel_mode(bits: BitReader) -> None:
-    if bits.flag():
-        if bits.read(5) in _IMMERSIVE_MODES:
-            bits.skip(3)
-        bits.skip(24)
+def _header_bytes(head: bytes) -> int:
+    return HEADER_BYTES if head[2:4] == b"\xff\xff" else _SHORT_HEADER_BYTES
 
 
-def _group_count(bits: BitReader, config: int) -> int:
-    if config == _SINGLE_GROUP:
-        return 1
-    bits.skip(1)
-    if config == _VARIABLE_GROUPS:
-        return bits.read(3) + 2
-    if config not in _GROUPS:
-        bits.skip(8 * bits.read(7))
-    return _GROUPS.get(config, 0)
+def _raw_size(head: bytes) -> int:
+    short = int.from_bytes(head[2:4])
+    return int.from_bytes(head[4:HEADER_BYTES]) if short == _LONG_SIZE else short
 
 
-def _group(bits: BitReader) -> tuple[bool, bool]:
-    """Return whether a substream group renders objects, and whether by A-JOC."""
-    bits.skip(2)
-    channel_coded, count = bits.flag(), bits.read(8)
-    substreams = [_substream(bits, channel_coded=channel_coded) for _ in range(count)]
-    if bits.flag():
-        bits.skip(3)
-        if bits.flag():
-            bits.skip(8 * bits.read(6))
-    return bool(substreams) and not channel_coded, any(substreams)
-
-
-def _substream(bits: BitReader, *, channel_coded: bool) -> bool:
-    """Pass over a substream and return whether it is A-JOC."""
-    bits.skip(2)
-    bits.skip_if(5)
-    if channel_coded:
-        bits.skip(24)
-        return False
-    a_joc = bits.flag()
-    if a_joc:
-        if not bits.flag():
-            bits.skip(4)
-        bits.skip(6)
-    bits.skip(4)
-    return a_joc
-
-
-def _atmos_indicator(bits: BitReader) -> bool:
-    bits.skip(1)
-    if bits.flag():
-        bits.skip(15 * bits.read(7))
-    bits.skip_if(66)
-    if bits.flag():
-        return False  # alternative presentation names have a length that only the TOC tells
-    bits.align()
-    bits.skip(1)
-    return bits.left > 0 and bits.flag()
+def _crc_bytes(head: bytes) -> int:
+    return _CRC_BYTES if head.startswith(_SYNC_WITH_CRC) else 0

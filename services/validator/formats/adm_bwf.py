@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from services.validator.formats.axml import Adm, read_axml
+from services.validator.formats.adm import Adm
+from services.validator.formats.axml import read_axml
 from services.validator.formats.chna import Chna, read_chna
 from services.validator.formats.dbmd import Dbmd, read_dbmd
 from services.validator.formats.source import FormatError, Source
@@ -13,6 +14,7 @@ from services.validator.formats.source import FormatError, Source
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from services.validator.formats.blocks import Block
     from services.validator.formats.riff import Chunk, Fmt, RiffFile
 
 T = TypeVar("T")
@@ -34,6 +36,13 @@ class AdmMaster:
         return f"{name} chunk" if chunk is None else f"{name} chunk, byte {chunk.offset}"
 
     @property
+    def frames(self) -> int:
+        """How many whole sample frames the audio has."""
+        data = self.riff.chunk("data")
+        frame = self.fmt.channels * ((self.fmt.bit_depth + 7) // 8)
+        return data.size // frame if data and frame else 0
+
+    @property
     def bed_channels(self) -> int:
         """How many channels are of a bed."""
         return self._channels("0001")
@@ -50,13 +59,19 @@ class AdmMaster:
         return sum(channel.attributes.get("typeLabel") == label for channel in channels)
 
 
-def read_adm_master(source: Source, riff: RiffFile, fmt: Fmt) -> AdmMaster:
-    """Read the three metadata chunks of a walked file."""
+def read_adm_master(
+    source: Source, riff: RiffFile, fmt: Fmt, on_block: Callable[[Block], object] | None = None
+) -> AdmMaster:
+    """Read the three metadata chunks of a walked file; ``on_block`` is given each block of axml."""
+
+    def read_blocks(source: Source, chunk: Chunk) -> Adm:
+        return read_axml(source, chunk, sample_rate=fmt.sample_rate, on_block=on_block)
+
     return AdmMaster(
         riff,
         fmt,
         _read(read_chna, source, riff.chunk("chna")),
-        _read(read_axml, source, riff.chunk("axml")),
+        _read(read_blocks, source, riff.chunk("axml")),
         _read(read_dbmd, source, riff.chunk("dbmd")),
     )
 

@@ -1,168 +1,200 @@
-"""The axml chunk: the audio definition model (ITU-R BS.2076), read as a stream of elements."""
+"""The axml chunk: the audio definition model, read as a stream of parse events."""
 
 from __future__ import annotations
 
-import io
-from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
+from xml.parsers import expat
 
-from lxml import etree
-
+from services.validator.formats.adm import ID_ATTRIBUTES, Adm, Element, Node
+from services.validator.formats.block_reader import MAX_TEXT, BlockReader, bounded, local
+from services.validator.formats.block_templates import MAX_TEMPLATE_BYTES, Templates
 from services.validator.formats.source import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
+    from services.validator.formats.blocks import Block
     from services.validator.formats.riff import Chunk
-    from services.validator.formats.source import Source
+from services.validator.formats.source import Source
 
-ID_ATTRIBUTES = {
-    "audioProgramme": "audioProgrammeID",
-    "audioContent": "audioContentID",
-    "audioObject": "audioObjectID",
-    "audioPackFormat": "audioPackFormatID",
-    "audioChannelFormat": "audioChannelFormatID",
-    "audioStreamFormat": "audioStreamFormatID",
-    "audioTrackFormat": "audioTrackFormatID",
-    "audioTrackUID": "UID",
-}
+__all__ = ["ID_ATTRIBUTES", "Adm", "Element", "Node", "read_axml"]
+
 MAX_AXML_BYTES = 256 << 20
 MAX_ELEMENTS = 20_000
+# Elements without an identifier, blocks apart, and attributes.
 MAX_CHILDREN = 100_000
-_MAX_TEXT = 256
+MAX_DEPTH = 64
+MAX_NAMES = 4096
+MAX_TAG_BYTES = 1 << 20
+_BLOCK_END = b"</audioBlockFormat>"
+_ROOT = "audioFormatExtended"
+_FEED_BYTES = 1 << 16
+_BUFFERED_TEXT = 8192
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One ADM element: its identifier, attributes and references; ``blocks`` counts its blocks.
+def read_axml(
+    source: Source,
+    chunk: Chunk,
+    *,
+    sample_rate: int = 0,
+    on_block: Callable[[Block], object] | None = None,
+) -> Adm:
+    """Read the elements in constant memory; hand each block to ``on_block`` as it ends.
 
-    ``references`` holds pairs of the element kind that is referred to and the identifier.
-    """
-
-    kind: str
-    identifier: str
-    attributes: dict[str, str]
-    references: tuple[tuple[str, str], ...] = ()
-    blocks: int = 0
-
-    def refers_to(self, kind: str) -> tuple[str, ...]:
-        """Return the identifiers of this kind that the element refers to, in their order."""
-        return tuple(identifier for each, identifier in self.references if each == kind)
-
-
-@dataclass(slots=True)
-class Adm:
-    """All elements by kind; ``roots`` counts the audioFormatExtended elements."""
-
-    roots: int = 0
-    elements: dict[str, list[Element]] = field(default_factory=lambda: defaultdict(list))
-
-    def of(self, kind: str) -> list[Element]:
-        """Return the elements of one kind, in document order."""
-        return self.elements.get(kind, [])
-
-    def __iter__(self) -> Iterator[Element]:
-        """Iterate over all elements."""
-        for elements in self.elements.values():
-            yield from elements
-
-
-class _Window(io.RawIOBase):
-    """A part of a source as a file, for the XML parser."""
-
-    def __init__(self, source: Source, chunk: Chunk) -> None:
-        super().__init__()
-        self._source = source
-        self._position = chunk.offset
-        self._end = chunk.end
-
-    def read(self, size: int = -1, /) -> bytes:
-        wanted = self._end - self._position
-        data = self._source.peek(self._position, wanted if size < 0 else min(size, wanted))
-        self._position += len(data)
-        return data
-
-
-def read_axml(source: Source, chunk: Chunk) -> Adm:
-    """Read the elements in constant memory.
-
-    Raises FormatError when the XML is not well-formed, declares a document type or entities, or is
-    larger than any real master's.
+    ``sample_rate`` is the file's in hertz, for the blocks to know. Raises FormatError when the XML
+    is not well-formed, declares a document type or entities, or is larger than any real master's.
     """
     if chunk.size > MAX_AXML_BYTES:
         raise FormatError(f"An axml chunk of {chunk.size} bytes is too long", chunk.offset)
-    events = etree.iterparse(
-        _Window(source, chunk), events=("end",), resolve_entities=False, no_network=True
-    )
+    parser = _Parser(sample_rate, on_block)
     try:
-        return _Collector(chunk.offset).collect(events)
-    except (etree.XMLSyntaxError, ValueError) as error:
+        return parser.parse(source, chunk)
+    except FormatError as error:
+        raise FormatError(error.detail, chunk.offset + parser.position) from error
+    except expat.ExpatError as error:
         raise FormatError(
-            f"The axml chunk is not well-formed XML: {error}", chunk.offset
+            f"The axml chunk is not well-formed XML: {expat.ErrorString(error.code)}",
+            chunk.offset + parser.position,
         ) from error
 
 
-class _Collector:
-    """Turns parse events into elements and forgets each one as soon as it is read."""
+class _Parser:
+    """Turns parse events into elements and blocks; ``position`` is the byte it has come to."""
 
-    def __init__(self, offset: int) -> None:
-        self._offset = offset
+    def __init__(self, sample_rate: int, on_block: Callable[[Block], object] | None) -> None:
         self._adm = Adm()
-        self._count = 0
-        self._blocks = 0
-        self._unread = 0
+        self._texts: list[str] = []
+        self._blocks = BlockReader(self._texts, sample_rate, on_block, self._leave_block)
+        self._templates = Templates(self._blocks)
+        self._fed = 0
+        self._spared = 0
+        self._block_start = 0
+        self._block_end = -1
+        self._after_block = False
+        self._stack: list[Node] = []
+        self._outside = Node("", {})
+        self._known = 0
+        self._others = 0
+        self._names: dict[str, str] = {}
+        self._expat = expat.ParserCreate(intern=self._names)
+        self._expat.ordered_attributes = True
+        self._expat.buffer_text = True
+        self._expat.buffer_size = _BUFFERED_TEXT
+        self._expat.CharacterDataHandler = self._texts.append
+        self._expat.XmlDeclHandler = self._declared
+        self._expat.StartDoctypeDeclHandler = _refuse_doctype
+        self._set_handlers()
 
-    def collect(self, events: etree.iterparse) -> Adm:
-        for _, node in events:
-            if self._count == 0 and self._unread == 0 and self._blocks == 0:
-                self._refuse_doctype(node)
-            self._take(node)
+    @property
+    def position(self) -> int:
+        return max(0, self._expat.CurrentByteIndex) + self._spared
+
+    def parse(self, source: Source, chunk: Chunk) -> Adm:
+        if source.peek(chunk.offset, 2) in _UTF_16:
+            raise FormatError("The XML is in UTF-16 instead of UTF-8")
+        rest = b""
+        for offset in range(chunk.offset, chunk.end, _FEED_BYTES):
+            rest += source.peek(offset, min(_FEED_BYTES, chunk.end - offset))
+            rest = self._read(rest, last=offset + _FEED_BYTES >= chunk.end)
+        self._expat.Parse(b"", True)  # noqa: FBT003 - the parameter has no name
         return self._adm
 
-    def _refuse_doctype(self, node: etree._Element) -> None:
-        if node.getroottree().docinfo.internalDTD is not None:
-            raise FormatError("The axml chunk declares a document type", self._offset)
+    def _read(self, data: bytes, *, last: bool) -> bytes:
+        """Read what is there, up to the end of one block after the other; return what is left."""
+        text, position = data.decode("latin-1"), 0
+        while position < len(data):
+            position = self._spare(text, position)
+            end = data.find(_BLOCK_END, position) + len(_BLOCK_END)
+            if end < len(_BLOCK_END):
+                if self._after_block and not last and len(data) - position < MAX_TEMPLATE_BYTES:
+                    return data[position:]
+                end = len(data)
+            self._feed(data[position:end], text[position:end])
+            position = end
+        return b""
 
-    def _take(self, node: etree._Element) -> None:
-        kind = _local(node)
-        if kind in ID_ATTRIBUTES:
-            self._adm.elements[kind].append(self._element(kind, node))
-            self._forget(node)
-        elif kind == "audioBlockFormat":
-            self._blocks += 1
-            self._forget(node)
-        elif kind == "audioFormatExtended":
+    def _spare(self, text: str, position: int) -> int:
+        """Skip the blocks that need no parser: only where it has just left another one."""
+        end = self._templates.match(text, position) if self._after_block else position
+        self._spared += end - position
+        return end
+
+    def _feed(self, data: bytes, text: str) -> None:
+        fed, self._fed = self._fed, self._fed + len(data)
+        self._expat.Parse(data)
+        self._check()
+        self._after_block = self._block_end == self._fed - len(_BLOCK_END)
+        if self._after_block and self._block_start >= fed:
+            self._templates.learn(text[self._block_start - fed :])
+
+    def _check(self) -> None:
+        """Bound what grows between two events: a tag, a text, a block, the names."""
+        if self._fed - self._expat.CurrentByteIndex > MAX_TAG_BYTES:
+            raise FormatError(f"A tag or comment of more than {MAX_TAG_BYTES} bytes is too long")
+        if len(self._names) > MAX_NAMES:
+            raise FormatError("The axml chunk has more names than any real master")
+        del self._texts[1:]
+        self._blocks.check()
+
+    def _leave_block(self) -> None:
+        self._block_end = self._expat.CurrentByteIndex
+        self._set_handlers()
+
+    def _set_handlers(self) -> None:
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+
+    def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        self._adm.encoding = encoding or self._adm.encoding
+
+    def _start(self, qualified: str, attributes: list[str]) -> None:
+        name = local(qualified)
+        parent = self._stack[-1] if self._stack else self._outside
+        if name == "audioBlockFormat" and _holds_blocks(parent):
+            self._block_start = self._expat.CurrentByteIndex
+            self._blocks.begin(attributes, parent)
+            self._expat.StartElementHandler = self._blocks.start
+            self._expat.EndElementHandler = self._blocks.end
+            return
+        if len(self._stack) >= MAX_DEPTH:
+            raise FormatError(f"The elements are nested more than {MAX_DEPTH} deep")
+        self._texts.clear()
+        self._stack.append(self._node(name, bounded(attributes), parent))
+
+    def _node(self, name: str, attributes: dict[str, str], parent: Node) -> Node:
+        """Make an element and hang it where it belongs; ``_outside`` is outside of the model."""
+        outside = parent is self._outside or parent.name == _ROOT
+        self._weigh(name, len(attributes), known=outside and name in ID_ATTRIBUTES)
+        if outside and name in ID_ATTRIBUTES:
+            element = Element(name, attributes, identifier=attributes.get(ID_ATTRIBUTES[name], ""))
+            self._adm.elements[name].append(element)
+            return element
+        if name == _ROOT:
             self._adm.roots += 1
-        else:
-            self._unread += 1
-        if self._unread > MAX_CHILDREN or self._count > MAX_ELEMENTS:
-            raise FormatError("The axml chunk has more elements than any real master", self._offset)
+            return Node(name, attributes)
+        if parent is self._outside:
+            return parent
+        node = Node(name, attributes)
+        (self._adm.others if parent.name == _ROOT else parent.children).append(node)
+        return node
 
-    def _element(self, kind: str, node: etree._Element) -> Element:
-        self._count += 1
-        blocks, self._blocks = self._blocks, 0
-        attributes = {
-            str(key)[:_MAX_TEXT]: str(node.attrib[key])[:_MAX_TEXT] for key in node.attrib
-        }
-        identifier = attributes.get(ID_ATTRIBUTES[kind], "")
-        return Element(kind, identifier, attributes, tuple(_references(node)), blocks)
+    def _weigh(self, name: str, attributes: int, *, known: bool) -> None:
+        self._known += known
+        self._others += attributes + (not known and name != _ROOT)
+        if self._known > MAX_ELEMENTS or self._others > MAX_CHILDREN:
+            raise FormatError("The axml chunk has more elements than any real master")
 
-    def _forget(self, node: etree._Element) -> None:
-        self._unread = 0
-        node.clear()
-        parent = node.getparent()
-        while parent is not None and node.getprevious() is not None:
-            del parent[0]
+    def _end(self, _: str) -> None:
+        node = self._stack.pop()
+        if node is not self._outside:
+            node.text = "".join(self._texts).strip()[:MAX_TEXT]
+        self._texts.clear()
 
 
-def _local(node: etree._Element) -> str:
-    return str(node.tag).rpartition("}")[2]
+def _holds_blocks(node: Node) -> TypeGuard[Element]:
+    return isinstance(node, Element) and node.name == "audioChannelFormat"
 
 
-def _references(node: etree._Element) -> Iterator[tuple[str, str]]:
-    for child in node.iterchildren("{*}*"):
-        name = _local(child)
-        kind = name.removesuffix("Ref" if name == "audioTrackUIDRef" else "IDRef")
-        if kind != name:
-            yield kind, (child.text or "").strip()[:_MAX_TEXT]
+def _refuse_doctype(*_: object) -> None:
+    raise FormatError("The axml chunk declares a document type")

@@ -28,8 +28,12 @@ class BitReader:
         return (covering >> (-end & 7)) & ((1 << width) - 1)
 
     def flag(self) -> bool:
-        """Return the next bit."""
-        return self.read(1) == 1
+        """Return the next bit; raises FormatError at the end."""
+        at = self.position
+        if at >= self._end:
+            raise FormatError("The structure ends in the middle of a field", at // 8)
+        self.position = at + 1
+        return self._data[at >> 3] >> (~at & 7) & 1 == 1
 
     def skip(self, width: int) -> None:
         """Pass over ``width`` bits; raises FormatError at the end."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _HEAD = struct.Struct("<HH")
 _ENTRY = struct.Struct("<H12s14s11sx")
 _UNUSED_TRACK = 0
+# As many slots as the count of UIDs can tell.
+MAX_CHNA_BYTES = _HEAD.size + 0xFFFF * _ENTRY.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Chna:
 
 def read_chna(source: Source, chunk: Chunk) -> Chna:
     """Read the table, unused slots left out; raises FormatError when it is cut or too short."""
+    if chunk.size > MAX_CHNA_BYTES:
+        raise FormatError(f"A chna chunk of {chunk.size} bytes is too long", chunk.offset)
     payload = source.read(chunk.offset, chunk.size)
     if len(payload) < _HEAD.size:
         raise FormatError("The chna chunk has no header", chunk.offset)

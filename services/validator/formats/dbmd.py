@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,7 @@ if TYPE_CHECKING:
     from services.validator.formats.riff import Chunk
     from services.validator.formats.source import Source
 
-ATMOS = 9
-ATMOS_SIZE = 248
-SUPPLEMENTAL = 10
-SUPPLEMENTAL_SYNC = 0xF8726FBD
-_SUPPLEMENTAL_HEAD = struct.Struct("<IH")
-_SUPPLEMENTAL_FIXED = 142
-_MAX_CHUNK_BYTES = 1 << 20
+MAX_DBMD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +30,10 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Supplemental:
-    """The head of the supplemental segment: how many tracks it describes, beds included."""
-
-    object_count: int
-
-
-@dataclass(frozen=True, slots=True)
 class Dbmd:
-    """The segments in their order."""
+    """The segments in their order; ``version`` as its four numbers, the most significant first."""
 
-    version: bytes
+    version: tuple[int, ...]
     segments: tuple[Segment, ...]
 
     def segment(self, kind: int) -> Segment | None:
@@ -57,7 +43,7 @@ class Dbmd:
 
 def read_dbmd(source: Source, chunk: Chunk) -> Dbmd:
     """Walk the segments; raises FormatError when one leaves the chunk or none is the last."""
-    if chunk.size > _MAX_CHUNK_BYTES:
+    if chunk.size > MAX_DBMD_BYTES:
         raise FormatError(
             f"A dbmd chunk of {chunk.size} bytes is too long to be real", chunk.offset
         )
@@ -70,26 +56,10 @@ def read_dbmd(source: Source, chunk: Chunk) -> Dbmd:
         checksum = _byte(payload, position + 3 + size, chunk.offset)
         segments.append(Segment(kind, chunk.offset + position, body, checksum))
         position += size + 4
-    return Dbmd(payload[:4], tuple(segments))
+    return Dbmd(tuple(reversed(payload[:4])), tuple(segments))
 
 
 def _byte(payload: bytes, position: int, base: int) -> int:
     if position >= len(payload):
         raise FormatError("A dbmd segment reaches past its chunk, or has no end", base + position)
     return payload[position]
-
-
-def parse_supplemental(segment: Segment) -> Supplemental:
-    """Read segment 10; raises FormatError when its sync word or its size is wrong."""
-    if len(segment.payload) < _SUPPLEMENTAL_FIXED:
-        raise FormatError("The supplemental segment is cut off", segment.offset)
-    sync, count = _SUPPLEMENTAL_HEAD.unpack_from(segment.payload)
-    if sync != SUPPLEMENTAL_SYNC:
-        raise FormatError(f"The supplemental segment starts with {sync:#010x}", segment.offset)
-    if len(segment.payload) != _SUPPLEMENTAL_FIXED + 2 * count:
-        raise FormatError(
-            f"The supplemental segment has {len(segment.payload)} bytes, "
-            f"{count} tracks need {_SUPPLEMENTAL_FIXED + 2 * count}",
-            segment.offset,
-        )
-    return Supplemental(count)

@@ -6,14 +6,25 @@ from dataclasses import dataclass
 
 from services.validator.formats.bits import BitReader
 
+_RATES = (48_000, 44_100, 32_000, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Substream:
+    """One independent substream: hertz (0: a reduced rate), coding mode, LFE, its dependents."""
+
+    sample_rate: int
+    acmod: int
+    lfe: bool
+    dependents: int
+
 
 @dataclass(frozen=True, slots=True)
 class Dec3:
     """The box: kilobits per second, substreams, and the Atmos extension when it is there."""
 
     data_rate: int
-    independent_substreams: int
-    dependent_substreams: int
+    substreams: tuple[Substream, ...]
     complexity: int | None = None
 
 
@@ -24,16 +35,19 @@ def parse_dec3(payload: bytes) -> Dec3:
     """
     bits = BitReader(payload)
     data_rate, independent = bits.read(13), bits.read(3) + 1
-    dependent = sum(_dependent_substreams(bits) for _ in range(independent))
+    substreams = tuple(_substream(bits) for _ in range(independent))
     complexity = None
     if bits.left >= 16:  # noqa: PLR2004 - the extension's two bytes
         bits.skip(7)
         complexity = bits.read(8) if bits.flag() else None
-    return Dec3(data_rate, independent, dependent, complexity)
+    return Dec3(data_rate, substreams, complexity)
 
 
-def _dependent_substreams(bits: BitReader) -> int:
-    bits.skip(19)
-    count = bits.read(4)
-    bits.skip(9 if count else 1)
-    return count
+def _substream(bits: BitReader) -> Substream:
+    rate = _RATES[bits.read(2)]
+    bits.skip(5 + 1 + 1 + 3)
+    acmod, lfe = bits.read(3), bits.flag()
+    bits.skip(3)
+    dependents = bits.read(4)
+    bits.skip(9 if dependents else 1)
+    return Substream(rate, acmod, lfe, dependents)

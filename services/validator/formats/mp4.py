@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 MAX_BOXES = 200_000
 MAX_SAMPLES = 4_000_000
+MAX_OFFSET = 1 << 62
 _AUDIO_ENTRY_BYTES = 28
 _LARGE = 1
 _TO_END = 0
+_ATMOS_CODECS = {"ec-3", "ac-4", "mlpa", "enca"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Track:
 
     ``codec`` is the sample entry's type, ``original`` the type under an encrypted entry (``frma``),
     ``config`` the entry's own boxes by type; ``duration`` counts in ``timescale`` units per second.
+    ``timed_samples`` and ``timed`` are how many samples the time tables count, and how long they
+    say that these take. ``edits`` are seconds and the media time they start at (-1: nothing).
     """
 
     number: int = 0
@@ -51,6 +55,8 @@ class Track:
     timescale: int = 0
     duration: int = 0
     timed_samples: int = 0
+    timed: int = 0
+    edits: tuple[tuple[float, int], ...] = ()
     config: dict[str, bytes] = field(default_factory=dict)
     offsets: array[int] = field(default_factory=lambda: array("Q"))
     sizes: array[int] = field(default_factory=lambda: array("L"))
@@ -70,8 +76,9 @@ class Mp4:
     overrun: Box | None = None
 
     def audio(self) -> Track | None:
-        """Return the first sound track."""
-        return next((track for track in self.tracks if track.handler == "soun"), None)
+        """Return the first sound track that can carry Atmos, else the first one."""
+        heard = [track for track in self.tracks if track.handler == "soun"]
+        return min(heard, key=lambda track: track.codec not in _ATMOS_CODECS, default=None)
 
 
 def boxes(source: Source, start: int, end: int) -> Iterator[Box]:
@@ -125,7 +132,7 @@ def payload(source: Source, box: Box | None, least: int = 0) -> bytes:
 
 def read_mp4(source: Source) -> Mp4:
     """Read all tracks; raises FormatError when the structure contradicts itself."""
-    from services.validator.formats import mp4_samples
+    from services.validator.formats import mp4_fragments
 
     result = Mp4()
     defaults: dict[int, tuple[int, int]] = {}
@@ -135,14 +142,25 @@ def read_mp4(source: Source) -> Mp4:
             return result
         if box.kind == "moov":
             result.has_moov = True
-            result.tracks += [
-                _track(source, trak) for trak in inner(source, box) if trak.kind == "trak"
-            ]
-            defaults = mp4_samples.fragment_defaults(source, box)
+            _read_movie(source, box, result)
+            defaults = mp4_fragments.defaults(source, box)
         elif box.kind == "moof":
             result.fragmented = True
-            mp4_samples.read_fragment(source, box, {t.number: t for t in result.tracks}, defaults)
+            mp4_fragments.read_fragment(source, box, {t.number: t for t in result.tracks}, defaults)
     return result
+
+
+def _read_movie(source: Source, moov: Box, result: Mp4) -> None:
+    from services.validator.formats.mp4_samples import read_edits
+
+    mvhd = payload(source, child(source, moov, "mvhd"), 20)
+    at = 20 if mvhd[0] == 1 else 12
+    timescale = int.from_bytes(mvhd[at : at + 4])
+    for trak in inner(source, moov):
+        if trak.kind == "trak":
+            track = _track(source, trak)
+            track.edits = read_edits(source, child(source, trak, "edts", "elst"), timescale)
+            result.tracks.append(track)
 
 
 def _track(source: Source, trak: Box) -> Track:

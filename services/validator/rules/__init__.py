@@ -1,27 +1,9 @@
-"""Rules: each one a small function in a registry. A new module is listed here and nowhere else."""
+"""Rules: each one a small function in a registry. Importing this package registers them all."""
 
 from __future__ import annotations
 
-from services.validator.rules import (
-    ac4,
-    adm,
-    dolby_metadata,
-    eac3,
-    identity,
-    mp4,
-    opinions,
-    pcm,
-    wave,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "ac4",
-    "adm",
-    "dolby_metadata",
-    "eac3",
-    "identity",
-    "mp4",
-    "opinions",
-    "pcm",
-    "wave",
-]
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -21,7 +21,12 @@ def _choices(values: frozenset[int], unit: str) -> str:
     return " or ".join(str(value) for value in sorted(values)) + f" {unit}"
 
 
-@rule(AdmMaster, "not_pcm", spec=_PROFILE)
+@rule(
+    AdmMaster,
+    "not_pcm",
+    spec=_PROFILE,
+    fix="Export the master as linear PCM.",
+)
 def not_pcm(master: AdmMaster, _: Profile) -> Iterator[Finding]:
     """Samples are linear PCM."""
     if not master.fmt.is_pcm:
@@ -33,7 +38,13 @@ def not_pcm(master: AdmMaster, _: Profile) -> Iterator[Finding]:
         )
 
 
-@rule(AdmMaster, "fmt_extensible", severity=Severity.WARNING, spec=_PROFILE)
+@rule(
+    AdmMaster,
+    "fmt_extensible",
+    severity=Severity.WARNING,
+    spec=_PROFILE,
+    fix="Write the fmt chunk in its short form: format tag 1 and 16 bytes.",
+)
 def fmt_extensible(master: AdmMaster, _: Profile) -> Iterator[Finding]:
     """Legal in a wave file, but not what Dolby's tools write."""
     if master.fmt.tag == EXTENSIBLE and master.fmt.is_pcm:
@@ -45,7 +56,12 @@ def fmt_extensible(master: AdmMaster, _: Profile) -> Iterator[Finding]:
         )
 
 
-@rule(AdmMaster, "bit_depth_not_allowed", spec=_PROFILE)
+@rule(
+    AdmMaster,
+    "bit_depth_not_allowed",
+    spec=_PROFILE,
+    fix="Export the master with 24 bits.",
+)
 def bit_depth_not_allowed(master: AdmMaster, profile: Profile) -> Iterator[Finding]:
     """Samples have 24 bits."""
     if master.fmt.bit_depth not in profile.pcm.bit_depths:
@@ -57,7 +73,12 @@ def bit_depth_not_allowed(master: AdmMaster, profile: Profile) -> Iterator[Findi
         )
 
 
-@rule(AdmMaster, "sample_rate_not_allowed", spec=_PROFILE)
+@rule(
+    AdmMaster,
+    "sample_rate_not_allowed",
+    spec=_PROFILE,
+    fix="Export the master at 48 or 96 kHz.",
+)
 def sample_rate_not_allowed(master: AdmMaster, profile: Profile) -> Iterator[Finding]:
     """The rate is 48 or 96 kHz."""
     if master.fmt.sample_rate not in profile.pcm.sample_rates:
@@ -69,7 +90,12 @@ def sample_rate_not_allowed(master: AdmMaster, profile: Profile) -> Iterator[Fin
         )
 
 
-@rule(AdmMaster, "too_many_channels", spec=_PROFILE)
+@rule(
+    AdmMaster,
+    "too_many_channels",
+    spec=_PROFILE,
+    fix="Use at most 128 bed channels and objects in all.",
+)
 def too_many_channels(master: AdmMaster, profile: Profile) -> Iterator[Finding]:
     """A master has at most 128 tracks."""
     if master.fmt.channels > profile.pcm.max_channels:
@@ -81,7 +107,12 @@ def too_many_channels(master: AdmMaster, profile: Profile) -> Iterator[Finding]:
         )
 
 
-@rule(AdmMaster, "block_align_wrong", spec="ITU-R BS.2088 §5")
+@rule(
+    AdmMaster,
+    "block_align_wrong",
+    spec="ITU-R BS.2088 §5",
+    fix="Export the master again: the block size is channels times 3 bytes.",
+)
 def block_align_wrong(master: AdmMaster, _: Profile) -> Iterator[Finding]:
     """One frame is one sample of each channel, in whole bytes."""
     right = master.fmt.channels * ((master.fmt.bit_depth + 7) // 8)
@@ -94,7 +125,12 @@ def block_align_wrong(master: AdmMaster, _: Profile) -> Iterator[Finding]:
         )
 
 
-@rule(AdmMaster, "byte_rate_wrong", spec="ITU-R BS.2088 §5")
+@rule(
+    AdmMaster,
+    "byte_rate_wrong",
+    spec="ITU-R BS.2088 §5",
+    fix="Export the master again: the byte rate is sample rate times block size.",
+)
 def byte_rate_wrong(master: AdmMaster, _: Profile) -> Iterator[Finding]:
     """Bytes per second are frames per second times bytes per frame."""
     right = (master.fmt.sample_rate * master.fmt.block_align) & 0xFFFFFFFF
@@ -107,7 +143,12 @@ def byte_rate_wrong(master: AdmMaster, _: Profile) -> Iterator[Finding]:
         )
 
 
-@rule(AdmMaster, "data_not_whole_frames", spec="ITU-R BS.2088 §6")
+@rule(
+    AdmMaster,
+    "data_not_whole_frames",
+    spec="ITU-R BS.2088 §6",
+    fix="Export the master again: its audio is damaged or cut.",
+)
 def data_not_whole_frames(master: AdmMaster, _: Profile) -> Iterator[Finding]:
     """The audio ends with a whole frame."""
     data = master.riff.chunk("data")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.problems import Problem, Severity
 
+S = TypeVar("S")
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
     from services.validator.profile import Profile
 
-S = TypeVar("S")
+    Check = Callable[[S, Profile], Iterable["Finding"]]
+
 MAX_FINDINGS = 10
 _MAX_TEXT = 300
+_MORE = "More of the same kind were found."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,21 +44,29 @@ class Rule:
     severity: Severity
     spec: str
     fix: str
-    check: Callable[[Any, Profile], Iterator[Finding]]
+    check: Callable[[Any, Profile], Iterable[Finding]]
 
-    def problems(self, subject: object, profile: Profile) -> Iterator[Problem]:
-        """Yield at most MAX_FINDINGS problems, as the profile weighs them."""
-        severity = profile.severities.get(self.code, self.severity)
-        for finding in islice(self.check(subject, profile), MAX_FINDINGS):
-            yield Problem(
-                code=self.code,
-                severity=severity,
-                detail=clean(finding.detail),
-                location=clean(finding.location),
-                spec=self.spec,
-                measured=clean(str(finding.measured)),
-                allowed=clean(str(finding.allowed)),
-            )
+    def problems(self, subject: object, profile: Profile) -> list[Problem]:
+        """Return at most MAX_FINDINGS problems, as the profile weighs them."""
+        return self.listed(list(islice(self.check(subject, profile), MAX_FINDINGS + 1)), profile)
+
+    def listed(self, findings: list[Finding], profile: Profile) -> list[Problem]:
+        """Return findings as problems; past MAX_FINDINGS the last one says that there are more."""
+        shown = findings[:MAX_FINDINGS]
+        if len(findings) > MAX_FINDINGS:
+            shown[-1] = replace(shown[-1], detail=f"{shown[-1].detail} {_MORE}")
+        return [self._problem(finding, profile) for finding in shown]
+
+    def _problem(self, finding: Finding, profile: Profile) -> Problem:
+        return Problem(
+            code=self.code,
+            severity=profile.severities.get(self.code, self.severity),
+            detail=clean(finding.detail),
+            location=clean(finding.location),
+            spec=self.spec,
+            measured=clean(str(finding.measured)),
+            allowed=clean(str(finding.allowed)),
+        )
 
 
 RULES: list[Rule] = []
@@ -67,14 +79,13 @@ def rule(
     spec: str = "",
     fix: str = "",
     severity: Severity = Severity.ERROR,
-) -> Callable[
-    [Callable[[S, Profile], Iterator[Finding]]], Callable[[S, Profile], Iterator[Finding]]
-]:
-    """Register a function as the rule ``code`` for one type of subject."""
+) -> Callable[[Check[S]], Check[S]]:
+    """Register a function as the rule ``code`` for one type of subject.
 
-    def register(
-        check: Callable[[S, Profile], Iterator[Finding]],
-    ) -> Callable[[S, Profile], Iterator[Finding]]:
+    Rules for blocks are asked about each one as it is read, all others about a whole.
+    """
+
+    def register(check: Check[S]) -> Check[S]:
         RULES.append(
             Rule(subject=subject, code=code, severity=severity, spec=spec, fix=fix, check=check)
         )

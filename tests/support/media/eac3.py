@@ -15,6 +15,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 
 from services.validator.formats.eac3 import parse_frame
+from tests.support.media import mp4
 from tests.support.media.bits import Bits
 
 SAMPLES_PER_FRAME = 1536
@@ -29,6 +30,7 @@ class Joc:
     oamd_objects: int | None = 16
     joc_objects: int | None = 15
     fill: int = 0
+    cut: bool = False
 
 
 @cache
@@ -51,6 +53,21 @@ def plain_frames(count: int = 8, rate: int = 48_000, codec: str = "eac3") -> tup
 def joc_frames(count: int = 8, joc: Joc | None = None) -> tuple[bytes, ...]:
     """Return frames that signal and carry Atmos."""
     return tuple(with_joc(frame, joc or Joc()) for frame in plain_frames(count))
+
+
+def joc_mp4(frames: tuple[bytes, ...] | None = None, config: bytes | None = None) -> bytes:
+    """Return an E-AC-3 JOC file; valid unless something else is given."""
+    chosen = joc_frames() if frames is None else frames
+    return mp4.plain(mp4.Track(frames=chosen, config=mp4.dec3() if config is None else config))
+
+
+def dependent(frame: bytes) -> bytes:
+    """Return a frame as the first dependent substream: its type, and chanmape that says nothing."""
+    bits = Bits.of(frame).bits
+    levels = 16 + 2 + 3 + 11 + 2 + 2 + 3 + 1 + 5 + 5
+    levels += 1 + 8 * (bits[levels] == "1")
+    body = bits[:16] + "01" + bits[18:levels] + "0" + bits[levels:-18]
+    return seal(Bits(body + "0" * (-(len(body) + 18) % 16) + "00" + "0" * 16))
 
 
 def with_joc(frame: bytes, joc: Joc) -> bytes:
@@ -95,7 +112,8 @@ def emdf(joc: Joc) -> str:
     if joc.oamd_objects is not None:
         _payload(content, 11, oamd(joc.oamd_objects))
     if joc.joc_objects is not None:
-        _payload(content, 14, bytes(Bits().put(3, 0).put(6, joc.joc_objects - 1).put(3, 0)))
+        head = bytes(Bits().put(3, 0).put(6, joc.joc_objects - 1).put(3, 0))
+        _payload(content, 14, head[:1] if joc.cut else head)
     _payload(content, 2, b"\x00\x01")
     content.put(5, 0).put(2, 1).put(2, 0).put(8, 0)
     data = bytes(content)

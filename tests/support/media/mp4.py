@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from tests.support.media.bits import Bits
+
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
@@ -29,6 +31,8 @@ class Track:
     samples_per_frame: int = 1536
     rate: int = 48_000
     timed_samples: int | None = None
+    edits: tuple[tuple[int, int], ...] = ()
+    per_run: int = 0
 
     @property
     def duration(self) -> int:
@@ -36,11 +40,14 @@ class Track:
         return len(self.frames) * self.samples_per_frame
 
 
-def dec3(complexity: int | None = 16, data_rate: int = 384) -> bytes:
+def dec3(
+    complexity: int | None = 16, data_rate: int = 391, rate_code: int = 0, dependents: int = 0
+) -> bytes:
     """Return a dec3 box for one 5.1 substream, with the Atmos extension unless None."""
-    head = data_rate << 3 << 24 | 0x200F00
+    head = Bits().put(13, data_rate).put(3, 0).put(2, rate_code).put(5, 16).put(5, 0)
+    head.put(3, 7).put(1, 1).put(3, 0).put(4, dependents).put(9 if dependents else 1, 0)
     extension = b"" if complexity is None else bytes([1, complexity])
-    return box("dec3", head.to_bytes(5), extension)
+    return box("dec3", bytes(head), extension)
 
 
 def plain(track: Track) -> bytes:
@@ -52,18 +59,26 @@ def plain(track: Track) -> bytes:
 def fragmented(track: Track, per_fragment: int = 4) -> bytes:
     """Return a file whose samples are in movie fragments."""
     empty = Track(frames=(), codec=track.codec, config=track.config, rate=track.rate)
-    result = _ftyp() + _moov(empty, 0, full("trex", struct.pack(">5I", 1, 1, 0, 0, 0)))
+    trex = full("trex", struct.pack(">5I", 1, 1, track.samples_per_frame, 0, 0))
+    result = _ftyp() + _moov(empty, 0, trex)
     for start in range(0, len(track.frames), per_fragment):
         frames = track.frames[start : start + per_fragment]
-        result += _moof(frames, len(_moof(frames, 0)) + 8) + box("mdat", *frames)
+        runs = track.per_run or per_fragment
+        result += _moof(frames, len(_moof(frames, 0, runs)) + 8, runs) + box("mdat", *frames)
     return result
 
 
-def _moof(frames: tuple[bytes, ...], data_offset: int) -> bytes:
-    sizes = struct.pack(f">{len(frames)}I", *map(len, frames))
-    run = full("trun", struct.pack(">Ii", len(frames), data_offset), sizes, flags=0x201)
+def _moof(frames: tuple[bytes, ...], data_offset: int, per_run: int) -> bytes:
+    """Return a fragment; only its first run says where it starts, the others follow."""
+    runs = []
+    for start in range(0, len(frames), per_run):
+        sizes = [len(frame) for frame in frames[start : start + per_run]]
+        offset = struct.pack(">i", data_offset) if start == 0 else b""
+        words = struct.pack(f">{len(sizes)}I", *sizes)
+        head = struct.pack(">I", len(sizes)) + offset
+        runs.append(full("trun", head, words, flags=0x200 | bool(offset)))
     header = full("tfhd", struct.pack(">I", 1), flags=0x20000)
-    return box("moof", full("mfhd", struct.pack(">I", 1)), box("traf", header, run))
+    return box("moof", full("mfhd", struct.pack(">I", 1)), box("traf", header, *runs))
 
 
 def _ftyp() -> bytes:
@@ -90,7 +105,14 @@ def _moov(track: Track, data_start: int, trex: bytes = b"") -> bytes:
         box("minf", full("smhd", bytes(4)), _dinf(), _table(track, data_start)),
     )
     mvex = box("mvex", trex) if trex else b""
-    return box("moov", mvhd, box("trak", tkhd, mdia), mvex)
+    return box("moov", mvhd, box("trak", tkhd, _edits(track), mdia), mvex)
+
+
+def _edits(track: Track) -> bytes:
+    if not track.edits:
+        return b""
+    entries = b"".join(struct.pack(">Iii", *edit, 0x10000) for edit in track.edits)
+    return box("edts", full("elst", struct.pack(">I", len(track.edits)), entries))
 
 
 def _dinf() -> bytes:

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from cli.demo.master import Spec, master
 from services.validator.inspection import Report, inspect
 from services.validator.profile import load_profile
-from tests.support.media import ac4, mp4
-from tests.support.media.broken import ac4_track, joc_mp4
-from tests.support.media.eac3 import joc_frames
+from tests.support.media import ac4, mp4, mpeg_ts, truehd
+from tests.support.media.eac3 import joc_frames, joc_mp4
 
 ATMOS = load_profile("atmos")
 RAW_FRAMES = 4
@@ -25,7 +24,9 @@ def valid_files() -> tuple[bytes, ...]:
     frames = joc_frames(RAW_FRAMES)
     fragments = mp4.fragmented(mp4.Track(frames=frames, config=mp4.dec3()), per_fragment=2)
     waves = [_wave(form) for form in ("RIFF", "RF64", "BW64")]
-    return (*waves, joc_mp4(frames), fragments, b"".join(frames), ac4_track(ac4.dac4()))
+    streams = [ac4.mp4_file(), truehd.mp4_file(), truehd.raw_file()]
+    carried = mpeg_ts.transport_stream(mpeg_ts.Stream(frames=frames))
+    return (*waves, joc_mp4(frames), fragments, b"".join(frames), *streams, carried)
 
 
 def _wave(form: str) -> bytes:

@@ -28,7 +28,7 @@ from services.validator.settings import ValidatorSettings
 from services.validator.text import render_report
 from shared.problems import Severity
 from tests.support.media import eac3
-from tests.support.media.broken import joc_mp4
+from tests.support.media.eac3 import joc_mp4
 from tests.support.media.others import stereo_wave
 
 if TYPE_CHECKING:
@@ -161,18 +161,6 @@ def test_ffmpeg_s_complaint_is_told(tmp_path: Path, atmos: Profile) -> None:
     report = inspect(path, lenient)
     assert report.accepted
     assert "FFmpeg complains: 1 frames do not decode" in {each.detail for each in report.problems}
-
-
-def test_mediainfo_s_complaint_is_told(tmp_path: Path, atmos: Profile) -> None:
-    wave = master(Spec(objects=1, seconds=1.0))
-    axml = wave.chunks["axml"].replace(b'mixedContentKind="0"', b'mixedContentKind="1"')
-    path = tmp_path / "master.wav"
-    wave.with_chunk("axml", axml).write(path)
-    report = inspect(path, atmos)
-    assert report.accepted
-    assert [each.detail for each in report.problems] == [
-        "MediaInfo complains: 1 conformance errors"
-    ]
 
 
 def test_the_table_says_the_verdict_and_the_reason(ordinary: Path, atmos: Profile) -> None:
