@@ -105,6 +105,10 @@ class ScriptedApi:
         info = await self.bus._js.stream_info(streams.WORK)  # noqa: SLF001 - only tests ask
         return int(info.state.messages)
 
+    async def pulls_waiting(self) -> int:
+        info = await self.bus._js.consumer_info(streams.WORK, "download")  # noqa: SLF001 - as above
+        return info.num_waiting or 0
+
     async def redelivered(self) -> int:
         info = await self.bus._js.consumer_info(streams.WORK, "download")  # noqa: SLF001 - as above
         return info.num_redelivered or 0

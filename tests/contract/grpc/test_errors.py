@@ -41,7 +41,7 @@ REFUSALS = (
     errors.InvalidQuery("filter", "x"),
     errors.NotFound("tracks", 1),
     errors.RelatedNotFound("target", "tracks", 1),
-    errors.StateConflict(),
+    errors.StateConflict("Not now.", "pending"),
     errors.InUse(),
     errors.EtagMismatch(),
     errors.KeyReused(),
@@ -116,6 +116,7 @@ def test_what_the_message_names_is_there_for_programs_too() -> None:
         "NOT_FOUND": {"resource": "tracks/1"},
         "RELATED_NOT_FOUND": {"resource": "tracks/1"},
         "SCOPE_MISSING": {"scope": "admin"},
+        "STATE_CONFLICT": {"status": "pending"},
     }
 
 

@@ -236,6 +236,8 @@ async def test_the_extension_is_spoken_here_only(client: Client) -> None:
     for accept, status in ((profiled, 200), ("*/*", 200), (f'{MEDIA_TYPE};ext="x"', 406)):
         assert (await _run(client, _add_track(), Accept=accept)).status == status
     body = msgspec.json.encode({"data": _add_track()["data"]})
+    shaped = await client.request("POST", "/operations?include=track", body, Content_Type=SPOKEN)
+    assert (shaped.status, shaped.refusals[0][0]) == (400, "include")
     elsewhere = await client.request("POST", "/tracks", body, Content_Type=SPOKEN)
     assert elsewhere.status == 415
     assert (await client.get("/operations")).status == 405

@@ -110,10 +110,13 @@ async def test_a_task_that_is_deleted(client: Client, core: Core) -> None:
     task = await core.task()
     async with _open(client, f"{TASKS}/{task.id}/events") as stream:
         await _next(stream)
+        await core.claim(task.id, Stage.DOWNLOAD)
+        last = await _next(stream)
+        assert last is not None
         await client.delete(f"{TASKS}/{task.id}")
         assert await _next(stream) == {
             "event": "deleted",
-            "id": str(task.version),
+            "id": last["id"],
             "data": {"data": {"type": "atmos-import-tasks", "id": str(task.id)}},
         }
         assert await _next(stream) is None

@@ -146,8 +146,9 @@ async def test_stop_as_the_answer_to_progress_ends_the_run_without_a_report(
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("hinted", [2, 3])
 async def test_a_cancel_hint_ends_runs_of_its_generation_and_older_only(
-    api: ScriptedApi, stage: ScriptedStage
+    api: ScriptedApi, stage: ScriptedStage, hinted: int
 ) -> None:
     api.lease = timedelta(hours=1)
     await api.command(generation=2)
@@ -155,7 +156,7 @@ async def test_a_cancel_hint_ends_runs_of_its_generation_and_older_only(
     await api.cancel(generation=1)
     await asyncio.sleep(0.1)
     assert not stage.cancelled.is_set()
-    await api.cancel(generation=2)
+    await api.cancel(generation=hinted)
     await soon(stage.cancelled)
     await drained(api)
     assert await api.reports(SHORT) == []

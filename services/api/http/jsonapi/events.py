@@ -56,9 +56,9 @@ class Streams:
         self._stopping.set()
 
     async def serve(
-        self, request: web.Request, events: AsyncGenerator[Event, None], *, begun: bool
+        self, request: web.Request, events: AsyncGenerator[Event, None]
     ) -> web.StreamResponse:
-        """Send events as they come; ``begun`` when the first one comes without delay.
+        """Send events as they come.
 
         A refusal before the first event is raised; after it the stream just ends, and the client
         that asks again is told.
@@ -66,7 +66,7 @@ class Streams:
         coming = asyncio.ensure_future(anext(events))
         stopped = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait({coming}, timeout=None if begun else 0)
+            await asyncio.wait({coming}, timeout=0)
             if coming.done() and (error := coming.exception()):
                 raise error
             return await self._send(request, events, coming, stopped)

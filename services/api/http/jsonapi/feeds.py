@@ -62,14 +62,14 @@ class Feeds(Generic[T]):
                 # The only answer after which a client does not come back for more.
                 return web.Response(status=HTTPStatus.NO_CONTENT)
             events = self._states(request, id_, first, states)
-            return await self._streams.serve(request, events, begun=True)
+            return await self._streams.serve(request, events)
 
     @speaks(EVENT_STREAM)
     async def _all(self, request: web.Request) -> web.StreamResponse:
         """All changes from now on, or after the event that the client saw last."""
         reject_parameters(request.query)
         events = self._changes(request, request.headers.get(LAST_EVENT_ID))
-        return await self._streams.serve(request, events, begun=False)
+        return await self._streams.serve(request, events)
 
     async def _states(
         self, request: web.Request, id_: UUID, first: T, later: AsyncGenerator[T, None]
