@@ -14,7 +14,7 @@ IMAGE = cd proto && ../$(BIN)/buf build --path stagedoor --exclude-source-info
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test fuzz check fmt format lint types walls contract generated diagram proto baseline docs bench clean
+.PHONY: help demo run test fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate clean
 
 ##@ Use it
 
@@ -32,6 +32,9 @@ test: $(VENV)/.development ## run all tests
 fuzz: $(VENV)/.development ## try the running server with 10,000 malformed requests and calls
 	STAGEDOOR_FUZZ_CALLS=10000 $(BIN)/python -m pytest -s tests/fuzz
 
+fuzz-readers: $(VENV)/.development ## try the validator's readers with damaged files for a minute
+	$(BIN)/python -m tests.fuzz.readers
+
 check: format lint types walls contract generated diagram ## run every check that is not a test
 
 fmt: $(VENV)/.development ## format the code and the contract
@@ -47,11 +50,18 @@ proto: $(VENV)/.development ## generate the stubs in shared/gen again
 baseline: $(VENV)/.development ## promise the contract as it is now; a change that breaks it fails
 	$(IMAGE) -o baseline.binpb
 
-docs: $(VENV)/.development ## draw the life of a task in docs/ again
+docs: $(VENV)/.development ## make the life of a task and the validator's codes in docs/ again
 	$(BIN)/python -m services.api.domain.diagram docs/life-of-a-task.md
+	$(BIN)/python -m tests.support.docs codes docs/validator
+
+docs-validator: docs ## ask Stagedoor, MediaInfo and FFmpeg about every broken master again
+	$(BIN)/python -m tests.support.docs mutations docs/validator
 
 bench: ## benchmarks (none yet)
 	@echo "There are no benchmarks yet; what is measured so far is in the tests."
+
+bench-validate: $(VENV)/.development ## time the validator beside MediaInfo and FFmpeg, into docs/
+	$(BIN)/python -m bench.validate --rounds 3 --write docs/performance.md
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -59,7 +69,7 @@ clean: ## remove the environment, caches and the data of `make run`
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  make %-15s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The parts of `make check`.
 

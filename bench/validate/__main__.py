@@ -5,15 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench.validate.masters import CASES, Case, write
+
+_HEAD = (
+    "| master | tool | wall s | CPU s | x real time | peak MiB | x wall | x CPU | x memory |",
+    "|---|---|---|---|---|---|---|---|---|",
+)
+_BEGIN, _END = "<!-- bench-validate -->", "<!-- /bench-validate -->"
 
 
 @dataclass(slots=True)
@@ -46,7 +53,6 @@ def run(
 def compare(case: Case, folder: Path, rounds: int, scale: float) -> list[str]:
     """Write a master, time every tool on it in turns, and return the rows of the table."""
     path = folder / "master.wav"
-    seconds = write(path, case, scale)
     # One core for BLAS, and bytecode kept as any installation has it.
     environment = os.environ | {
         "OPENBLAS_NUM_THREADS": "1",
@@ -54,41 +60,74 @@ def compare(case: Case, folder: Path, rounds: int, scale: float) -> list[str]:
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     found = {tool: Runs() for tool in tools_for(case)}
-    for turn in range(rounds + 1):
+    write(path, replace(case, structure=False), 0.0)
+    for tool in found:  # a short master warms the caches
+        run(tool, path, case, environment)
+    seconds = write(path, case, scale)
+    for _ in range(rounds):
         for tool, runs in found.items():
             wall, used = run(tool, path, case, environment)
-            if turn:  # the first turn warms the caches
-                runs.wall.append(wall)
-                runs.cpu.append(used["cpu"])
-                runs.mebibytes.append(used["mebibytes"])
+            runs.wall.append(wall)
+            runs.cpu.append(used["cpu"])
+            runs.mebibytes.append(used["mebibytes"])
     path.unlink()
     return [row(case, tool, runs, seconds, found) for tool, runs in found.items()]
 
 
 def row(case: Case, tool: str, runs: Runs, seconds: float, found: dict[str, Runs]) -> str:
-    """Return one line; the ratio is against the other tool that does the same work."""
-    rival = {"structure": "mediainfo", "audio": "ffmpeg"}.get(tool, "")
-    ratio = f"{median(found[rival].cpu) / median(runs.cpu):.1f} x {rival}" if rival in found else ""
+    """Return one line; the ratios are the time and memory of the rival over ours."""
+    rival = found.get({"structure": "mediainfo", "audio": "ffmpeg"}.get(tool, ""))
+    ratios = "| | | "
+    if rival:
+        ratios = (
+            f"| {median(rival.wall) / median(runs.wall):.1f} "
+            f"| {median(rival.cpu) / median(runs.cpu):.1f} "
+            f"| {max(rival.mebibytes) / max(runs.mebibytes):.1f} "
+        )
+    speed = "" if case.structure else f"{seconds / median(runs.cpu):.0f}"
     return (
         f"| {case.name} | {tool} | {median(runs.wall):.2f} | {median(runs.cpu):.2f} "
-        f"| {seconds / median(runs.cpu):.0f} | {ratio} | {max(runs.mebibytes):.0f} |"
+        f"| {speed} | {max(runs.mebibytes):.0f} {ratios}|"
     )
 
 
+def described() -> str:
+    """Return what the machine is: its cores and the family of its processor."""
+    info = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    fields = dict(line.split(":", 1) for line in info if ":" in line)
+    named = {key.strip(): value.strip() for key, value in fields.items()}
+    vendor, family = named.get("vendor_id", platform.machine()), named.get("cpu family", "unknown")
+    return f"{os.cpu_count()} cores, {vendor} family {family}"
+
+
 def main() -> None:
-    """Print the table; the masters are removed afterwards."""
+    """Print the table, and write it into a page; the masters are removed afterwards."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--scale", type=float, default=1.0, help="shorter masters, as 0.1")
+    parser.add_argument("--scale", type=float, default=1.0, help="less sound, as 0.1")
     parser.add_argument("--only", default="", help="only masters with this in their name")
+    parser.add_argument("--write", type=Path, help="a page with the marks of the table")
     options = parser.parse_args()
-    print("| master | tool | wall s | CPU s | x real time | CPU ratio | peak MiB |")  # noqa: T201
-    print("|---|---|---|---|---|---|---|")  # noqa: T201
+    lines = [*_HEAD]
+    print(*lines, sep="\n")  # noqa: T201
     with TemporaryDirectory(prefix="bench-validate-") as folder:
         for case in CASES:
             if options.only in case.name:
-                for line in compare(case, Path(folder), options.rounds, options.scale):
-                    print(line, flush=True)  # noqa: T201
+                rows = compare(case, Path(folder), options.rounds, options.scale)
+                print(*rows, sep="\n", flush=True)  # noqa: T201
+                lines += rows
+    if options.write:
+        said = f"{described()}; medians of {options.rounds} interleaved rounds"
+        said += "" if options.scale == 1 else f"; {options.scale:g} times as much sound"
+        _put(options.write, f"{said}; load {os.getloadavg()[2]:.1f} at the end.", lines)
+
+
+def _put(page: Path, said: str, lines: list[str]) -> None:
+    """Replace what is between the marks of a page."""
+    before, _, rest = page.read_text("utf-8").partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    table = "\n".join(lines)
+    page.write_text(f"{before}{_BEGIN}\n{said}\n\n{table}\n{_END}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,18 @@ if TYPE_CHECKING:
 
 def structure(path: Path, _: bool) -> None:  # noqa: FBT001 - one signature for all tools
     """Judge containers, metadata and rules, without any sample."""
-    from services.validator.inspection import inspect
+    from services.validator.formats.recognise import recognise_source
+    from services.validator.formats.source import open_source
+    from services.validator.judging import judge_source
     from services.validator.profile import load_profile
+    from services.validator.rules.registry import has_errors
+    from services.validator.verdict import Asked
 
-    inspect(path, load_profile("atmos"), opinions=False)
+    with open_source(path) as source:
+        recognised, profile = recognise_source(source), load_profile("atmos")
+        verdict = judge_source(source, recognised, profile, Asked(audio=False))
+    if has_errors(verdict.problems):
+        raise SystemExit(str(verdict.problems[0]))
 
 
 def audio(path: Path, direct: bool) -> None:  # noqa: FBT001 - one signature for all tools

@@ -11,13 +11,18 @@ from pathlib import Path
 
 import msgspec
 
+from services.validator.confinement import ConfinementUnavailable, confine
 from services.validator.inspection import inspect
-from services.validator.sandbox import Limits, Request
+from services.validator.limits import (
+    ORPHANED,
+    OUT_OF_MEMORY,
+    UNCONFINED,
+    UNREADABLE,
+    Limits,
+    Request,
+)
 
 _PR_SET_PDEATHSIG = 1
-OUT_OF_MEMORY = 77
-UNREADABLE = 78
-ORPHANED = 79
 
 
 def main() -> int:
@@ -28,17 +33,31 @@ def main() -> int:
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
     if not tie_to_parent(request.parent):
         return ORPHANED
-    apply_limits(request.limits)
     try:
-        report = inspect(Path(request.path), request.profile, md5=request.md5)
+        apply_limits(request.limits)
+        report = _inspect(request)
+    except ConfinementUnavailable as error:
+        sys.stderr.write(f"{error}\n")
+        return UNCONFINED
     except MemoryError:
         return OUT_OF_MEMORY
     except OSError as error:
         sys.stderr.write(f"cannot read the file: {error}\n")
         return UNREADABLE
     with os.fdopen(answer, "wb") as pipe:
-        pipe.write(report.to_json())
+        pipe.write(report)
     return 0
+
+
+def _inspect(request: Request) -> bytes:
+    report = inspect(
+        Path(request.path),
+        request.profile,
+        master_type=request.master_type,
+        md5=request.md5,
+        stereo_seconds=request.stereo_seconds,
+    )
+    return report.to_json()
 
 
 def tie_to_parent(parent: int) -> bool:
@@ -50,7 +69,10 @@ def tie_to_parent(parent: int) -> bool:
 
 
 def apply_limits(limits: Limits) -> None:
-    """Bound what this process may use; none of it can be raised again."""
+    """Bound what this process may use; none of it can be raised again.
+
+    Raises ConfinementUnavailable when it should be confined and cannot be.
+    """
     for kind, value in (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
@@ -59,6 +81,9 @@ def apply_limits(limits: Limits) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (value, value))
+    os.nice(limits.niceness)
+    if limits.confined:
+        confine()
 
 
 if __name__ == "__main__":

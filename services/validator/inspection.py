@@ -2,78 +2,143 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from services.validator import judging
 from services.validator.formats.recognise import recognise_source
 from services.validator.formats.source import open_source
 from services.validator.hashing import md5_of
+from services.validator.master_types import MasterType
 from services.validator.opinions import ASKED, second_opinions
-from services.validator.profile import Profile, UnknownProfileError, load_profile, profile_names
+from services.validator.profile import (
+    BrokenProfileError,
+    Profile,
+    UnknownProfileError,
+    load_profile,
+    profile_names,
+)
+from services.validator.programme import programme_of
+from services.validator.report import MAX_PROBLEMS, Audio, Report, gravest_first
 from services.validator.rules.opinions import Comparison
 from services.validator.rules.registry import has_errors, judge
-from services.validator.verdict import Asked
-from shared.problems import Format, Problem
+from services.validator.verdict import Asked, unheard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Profile", "Report", "UnknownProfileError", "inspect", "load_profile", "profile_names"]
+    from services.validator.formats.recognise import Recognised
+    from services.validator.rules.opinions import Opinion
+    from services.validator.verdict import Verdict
+    from shared.problems import Format, Problem
 
+__all__ = [
+    "BrokenProfileError",
+    "MasterType",
+    "Profile",
+    "Report",
+    "UnknownProfileError",
+    "inspect",
+    "load_profile",
+    "profile_names",
+]
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of an inspection: ``recognised`` names the file, ``profile`` the yardstick."""
-
-    accepted: bool
-    recognised: str
-    profile: str
-    format: Format
-    problems: tuple[Problem, ...]
-    md5: str
-    size_bytes: int
-
-    def to_json(self) -> bytes:
-        """Return the report as one line of JSON."""
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Report:
-        """Read a report back; raises msgspec.MsgspecError (DecodeError) when it is none."""
-        return msgspec.json.decode(data, type=cls)
+_INT32_MAX = 0x7FFFFFFF
+_TOOLS = 2
 
 
 def inspect(
     path: Path,
     profile: Profile,
     *,
+    master_type: str = MasterType.DOLBY_ATMOS,
     md5: str | None = None,
     opinions: bool = True,
-    asked: Asked | None = None,
+    audio: bool = True,
+    stereo_seconds: float | None = None,
+    on_progress: Callable[[str, int, int], None] = unheard,
 ) -> Report:
     """Inspect a file, whatever is in it.
 
     ``md5`` spares the pass over the bytes when the caller has made it; ``opinions`` says whether
-    FFmpeg and MediaInfo are asked too, ``asked`` what else to look at. Raises OSError when the
-    file cannot be read.
+    FFmpeg and MediaInfo are asked too, ``audio`` whether the samples are measured,
+    ``stereo_seconds`` how long the track's stereo version is. ``on_progress`` is told the step
+    ("structure", "audio", "opinions", "md5"), how much of it is done, and of how much. Raises
+    OSError when the file cannot be read, ValueError when the master type is not known.
     """
+    asked = Asked(
+        master_type=master_type,
+        audio=audio,
+        stereo_seconds=stereo_seconds,
+        on_progress=on_progress,
+    )
+    on_progress("structure", 0, 1)
     with open_source(path) as source:
         size = source.size
         recognised = recognise_source(source)
-        verdict = judging.judge_source(source, recognised, profile, asked or Asked())
+        verdict = judging.judge_source(source, recognised, profile, asked)
     accepted = not has_errors(verdict.problems)
-    problems = list(verdict.problems)
-    others = second_opinions(path, recognised.kind) if opinions and recognised.kind in ASKED else ()
-    for opinion in others:
-        compared = Comparison(atmos=verdict.atmos, accepted=accepted, opinion=opinion)
-        problems += judge(compared, profile)
+    others = _others(path, recognised, on_progress) if opinions else ()
+    compared = [_compare(verdict, each, accepted=accepted) for each in others]
+    problems = [*verdict.problems, *(problem for each in compared for problem in each)]
     return Report(
         accepted=accepted,
         recognised=recognised.description,
         profile=profile.name,
-        format=verdict.format,
-        problems=tuple(problems),
-        md5=md5 or md5_of(path)[0],
+        master_type=str(master_type),
+        format=_servable(verdict.format),
+        problems=_bounded(problems),
+        md5=md5 or _md5(path, size, on_progress),
         size_bytes=size,
+        opinions=others,
+        programme=programme_of(verdict.master, verdict.paths) if verdict.master else None,
+        audio=Audio.of(verdict.measured) if verdict.measured else None,
+        validator=_version(),
     )
+
+
+def _version() -> str:
+    # It loads a parser of mail, so not before it is needed.
+    from importlib.metadata import version
+
+    return version("stagedoor")
+
+
+def _others(
+    path: Path, recognised: Recognised, on_progress: Callable[[str, int, int], None]
+) -> tuple[Opinion, ...]:
+    """Ask the other tools about a file that they know."""
+    if recognised.kind not in ASKED:
+        return ()
+    heard = []
+    on_progress("opinions", 0, _TOOLS)
+    for opinion in second_opinions(path, recognised.kind):
+        heard.append(opinion)
+        on_progress("opinions", len(heard), _TOOLS)
+    return tuple(heard)
+
+
+def _compare(verdict: Verdict, opinion: Opinion, *, accepted: bool) -> list[Problem]:
+    compared = Comparison(atmos=verdict.atmos, accepted=accepted, opinion=opinion)
+    return judge(compared, verdict.profile)
+
+
+def _md5(path: Path, size: int, on_progress: Callable[[str, int, int], None]) -> str:
+    def on_bytes(done: int) -> bool:
+        on_progress("md5", done, size)
+        return True
+
+    return md5_of(path, on_bytes)[0]
+
+
+def _bounded(problems: list[Problem]) -> tuple[Problem, ...]:
+    """Keep the gravest when there are too many for a report."""
+    if len(problems) <= MAX_PROBLEMS:
+        return tuple(problems)
+    return gravest_first(problems)[:MAX_PROBLEMS]
+
+
+def _servable(seen: Format) -> Format:
+    """Keep a rate that no file can have inside of what the contract carries."""
+    return replace(seen, sample_rate_hertz=min(seen.sample_rate_hertz, _INT32_MAX))

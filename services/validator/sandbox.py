@@ -1,7 +1,7 @@
 """Runs each inspection in a child process of its own: a poison file harms nothing else.
 
-The child limits itself before it reads a byte (child.py); the parent keeps the wall clock, bounds
-what it reads, and kills on every way out.
+The child limits and confines itself before it reads a byte (child.py); the parent keeps the wall
+clock, watches the resident memory, bounds what it reads, and kills on every way out.
 """
 
 from __future__ import annotations
@@ -11,21 +11,30 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from services.validator.inspection import Report
-from services.validator.profile import Profile
+from services.validator.limits import MEANINGS, Limits, Request
+from services.validator.report import MAX_JSON_BYTES, Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-MAX_RESULT_BYTES = 4 << 20
+    from services.validator.profile import Profile
+
+__all__ = ["CHILD", "MAX_RESULT_BYTES", "Limits", "ValidatorCrashed", "inspect_in_child"]
+
+MAX_RESULT_BYTES = MAX_JSON_BYTES
 _STDERR_TAIL_BYTES = 8192
 _BLOCK_BYTES = 1 << 16
+_WATCH_SECONDS = 0.1
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 CHILD = (sys.executable, "-B", "-m", "services.validator.child")
+# The child hears nothing of the deployment's secrets; one thread does all the work of numbers.
+_PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
+_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class ValidatorCrashed(Exception):  # noqa: N818 - reads as what happened
@@ -37,52 +46,45 @@ class ValidatorCrashed(Exception):  # noqa: N818 - reads as what happened
         self.log = log
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one inspection may use: bytes of address space and written files, seconds, files.
-
-    PyAV and MediaInfo need less than 0.5 GiB of addresses for a small file; the rest is for
-    MediaInfo, which keeps a large axml in memory as a tree.
-    """
-
-    memory_bytes: int = 1 << 30
-    cpu_seconds: int = 900
-    wall_seconds: float = 1800.0
-    file_bytes: int = 0
-    open_files: int = 64
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child is asked on its standard input; ``parent`` is who must outlive it."""
-
-    path: str
-    profile: Profile
-    limits: Limits
-    parent: int
-    md5: str | None = None
-
-
 async def inspect_in_child(
     path: Path,
     profile: Profile,
     *,
+    master_type: str = "dolby_atmos",
     md5: str | None = None,
+    stereo_seconds: float | None = None,
     limits: Limits | None = None,
     command: Sequence[str] = CHILD,
 ) -> Report:
     """Inspect a file in a child process; raises ValidatorCrashed when that gives no report.
 
-    Cancelling kills the child. ``command`` is what to run, for trying the sandbox itself.
+    Cancelling kills the child. ``command`` is what to run, for trying the sandbox itself; for the
+    others see ``inspection.inspect``.
     """
-    limits = limits or Limits()
-    request = Request(path=str(path), profile=profile, limits=limits, parent=os.getpid(), md5=md5)
+    request = Request(
+        path=str(path),
+        profile=profile,
+        limits=limits or Limits(),
+        parent=os.getpid(),
+        master_type=master_type,
+        md5=md5,
+        stereo_seconds=stereo_seconds,
+    )
+    return await _ask(request, command)
+
+
+async def _ask(request: Request, command: Sequence[str]) -> Report:
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env=_environment(),
         start_new_session=True,
     )
     tail = bytearray()
+    limits = request.limits
+    watch = asyncio.create_task(_watch_memory(process, limits.resident_bytes))
     try:
         async with asyncio.timeout(limits.wall_seconds):
             result = await _talk(process, msgspec.json.encode(request), tail)
@@ -90,7 +92,37 @@ async def inspect_in_child(
         raise ValidatorCrashed(f"no result in {limits.wall_seconds:g} s", _text(tail)) from None
     finally:
         await _end(process)
+        over = await watch
+    if over:
+        raise ValidatorCrashed(f"resident memory: {over} bytes", _text(tail))
     return _report(process.returncode, result, _text(tail))
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _THREADS
+
+
+async def _watch_memory(process: asyncio.subprocess.Process, allowed: int) -> int:
+    """Kill the child when it holds more than this; return how much it held then, else 0.
+
+    No limit of the kernel's for one process speaks of resident memory. Ends with the process.
+    """
+    statm = Path(f"/proc/{process.pid}/statm")
+    ended = asyncio.create_task(process.wait())
+    while not ended.done():
+        await asyncio.wait((ended,), timeout=_WATCH_SECONDS)
+        if (held := _resident(statm)) > allowed:
+            _kill(process)
+            return held
+    return 0
+
+
+def _resident(statm: Path) -> int:
+    """Return the bytes in memory, 0 when the process has gone."""
+    try:
+        return int(statm.read_text("ascii").split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0
 
 
 async def _talk(process: asyncio.subprocess.Process, request: bytes, tail: bytearray) -> bytes:
@@ -118,7 +150,7 @@ async def _read_answer(stdout: asyncio.StreamReader, process: asyncio.subprocess
     while block := await stdout.read(_BLOCK_BYTES):
         answer += block
         if len(answer) > MAX_RESULT_BYTES:
-            process.kill()
+            _kill(process)
             break
     await process.wait()
     return bytes(answer)
@@ -132,10 +164,14 @@ async def _keep_tail(stderr: asyncio.StreamReader, tail: bytearray) -> None:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Leave no process behind, whatever happened."""
+    _kill(process)
+    await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
 
 
 def _report(code: int | None, result: bytes, log: str) -> Report:
@@ -152,7 +188,8 @@ def _report(code: int | None, result: bytes, log: str) -> Report:
 def _reason(code: int) -> str:
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
-    return f"exit status {code}"
+    meaning = MEANINGS.get(code)
+    return f"exit status {code}: {meaning}" if meaning else f"exit status {code}"
 
 
 def _text(tail: bytearray) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import PositiveInt
 
+from services.validator.profile import DEFAULT
 from services.validator.sandbox import Limits
 from shared.settings import ServiceSettings
 
@@ -11,11 +14,17 @@ _DEFAULTS = Limits()
 
 
 class ValidatorSettings(ServiceSettings):
-    """The delivery profile, and what one inspection may use: bytes, seconds."""
+    """The delivery profile, a folder of more, and what one inspection may use: bytes, seconds.
 
-    delivery_profile: str = "atmos"
+    ``validator_confined`` may be switched off where the kernel has no seccomp.
+    """
+
+    delivery_profile: str = DEFAULT
+    profiles_dir: Path | None = None
     validator_slots: PositiveInt = 1
     validator_memory_bytes: int = _DEFAULTS.memory_bytes
+    validator_resident_bytes: int = _DEFAULTS.resident_bytes
+    validator_confined: bool = _DEFAULTS.confined
     validator_cpu_seconds: int = _DEFAULTS.cpu_seconds
     validator_wall_seconds: float = _DEFAULTS.wall_seconds
 
@@ -23,6 +32,8 @@ class ValidatorSettings(ServiceSettings):
         """Return the sandbox's limits."""
         return Limits(
             memory_bytes=self.validator_memory_bytes,
+            resident_bytes=self.validator_resident_bytes,
+            confined=self.validator_confined,
             cpu_seconds=self.validator_cpu_seconds,
             wall_seconds=self.validator_wall_seconds,
         )

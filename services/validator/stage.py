@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.validator.hashing import md5_of
+from services.validator.master_types import MasterType
+from services.validator.profile import UnknownProfileError
+from services.validator.rules.registry import clean
 from services.validator.sandbox import Limits, ValidatorCrashed, inspect_in_child
 from shared.blobs.base import BlobError, BlobMissing
 from shared.problems import Problem, Severity
@@ -18,11 +21,13 @@ from shared.stage.job import Accepted, Failed, Outcome, Refused, Released
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.validator.profile import Profile
+    from services.validator.profile import Profile, Profiles
+    from services.validator.report import Report
     from shared.blobs.base import BlobStore
     from shared.stage.job import Job, Progress
 
 _RETRY_AFTER = timedelta(seconds=30)
+_MASTER_TYPES = frozenset(MasterType)
 _log = structlog.get_logger()
 
 
@@ -31,16 +36,23 @@ class ValidateStage:
 
     name = "validate"
 
-    def __init__(self, blobs: BlobStore, profile: Profile, limits: Limits | None = None) -> None:
+    def __init__(self, blobs: BlobStore, profiles: Profiles, limits: Limits | None = None) -> None:
         self._blobs = blobs
-        self._profile = profile
+        self._profiles = profiles
         self._limits = limits or Limits()
 
     async def run(self, job: Job, progress: Progress) -> Outcome:
         """Hash the stored bytes again, then inspect them in a child process."""
+        # Known to the API, not to this worker: another one, or a restart, may do better.
+        if job.master_type not in _MASTER_TYPES:
+            return Failed(problem=_unknown("master_type", job.master_type))
+        try:
+            profile = self._profiles.get(job.delivery_profile)
+        except UnknownProfileError:
+            return Failed(problem=_unknown("delivery_profile", job.delivery_profile))
         try:
             async with self._blobs.local_copy(job.blob_key) as path:
-                return await self._validate(path, job, progress)
+                return await self._validate(path, profile, job, progress)
         except BlobMissing:
             # Never a finding: the bytes may come back, the master is not to blame.
             return Released(reason="input_missing", retry_after=_RETRY_AFTER)
@@ -48,20 +60,38 @@ class ValidateStage:
             _log.warning("input_unavailable", reason=str(error))
             return Released(reason="input_unavailable", retry_after=_RETRY_AFTER)
 
-    async def _validate(self, path: Path, job: Job, progress: Progress) -> Outcome:
+    async def _validate(
+        self, path: Path, profile: Profile, job: Job, progress: Progress
+    ) -> Outcome:
         md5, size = await _hash(path, job.size_bytes, progress)
         if (md5, size) != (job.actual_md5, job.size_bytes):
             return Failed(problem=_stored_bytes_differ(job, md5, size))
         try:
-            report = await inspect_in_child(path, self._profile, md5=md5, limits=self._limits)
+            report = await inspect_in_child(
+                path,
+                profile,
+                master_type=job.master_type,
+                md5=md5,
+                stereo_seconds=job.stereo_duration_seconds,
+                limits=self._limits,
+            )
         except ValidatorCrashed as crash:
             _log.error("validator_crash", reason=crash.reason, stderr=crash.log)
             return Failed(problem=_validator_crash(crash.reason))
-        if report.accepted:
-            return Accepted(
-                md5=md5, size_bytes=size, format=report.format, problems=report.problems
-            )
-        return Refused(problems=report.problems, format=report.format)
+        return await asyncio.to_thread(_outcome, report, md5, size)
+
+
+def _outcome(report: Report, md5: str, size: int) -> Outcome:
+    """Return the verdict with the packed report; what the bytes are is our own word."""
+    if not report.accepted:
+        return Refused(problems=report.problems, format=report.format, report=report.to_gzip())
+    return Accepted(
+        md5=md5,
+        size_bytes=size,
+        format=report.format,
+        problems=report.problems,
+        report=report.to_gzip(),
+    )
 
 
 async def _hash(path: Path, total: int, progress: Progress) -> tuple[str, int]:
@@ -86,6 +116,16 @@ def _stored_bytes_differ(job: Job, md5: str, size: int) -> Problem:
         location=job.blob_key,
         measured=f"{size} bytes, md5 {md5}",
         allowed=f"{job.size_bytes} bytes, md5 {job.actual_md5}",
+    )
+
+
+def _unknown(what: str, name: str) -> Problem:
+    words = what.replace("_", " ")
+    return Problem(
+        code=f"{what}_unknown",
+        severity=Severity.ERROR,
+        detail=f"This worker knows no {words} of that name.",
+        measured=clean(name),
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.problems import Format, Problem
 
 
-def _unheard(_step: str, _done: int, _total: int) -> None:
+def unheard(_step: str, _done: int, _total: int) -> None:
     """Nobody wants to know how far it is."""
 
 
@@ -28,13 +28,15 @@ def _unheard(_step: str, _done: int, _total: int) -> None:
 class Asked:
     """What is to be looked at, besides the structures.
 
-    ``audio`` is whether the samples are measured, ``stereo_seconds`` how long the track's stereo
-    version is. ``on_progress`` is told the step, and how much of it is done of how much.
+    ``master_type`` is what the file is to be, ``audio`` whether the samples are measured,
+    ``stereo_seconds`` how long the track's stereo version is. ``on_progress`` is told the step, and
+    how much of it is done of how much.
     """
 
+    master_type: str = "dolby_atmos"
     audio: bool = True
     stereo_seconds: float | None = None
-    on_progress: Callable[[str, int, int], None] = _unheard
+    on_progress: Callable[[str, int, int], None] = unheard
 
 
 @dataclass(slots=True)

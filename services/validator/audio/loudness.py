@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from services.validator.audio.arrays import Block, Doubles, hop_frames, run_frames
+from services.validator.audio.arrays import HOPS_PER_SECOND, Block, Doubles, hop_frames, run_frames
 from services.validator.audio.filters import BlockFilter, k_weighting
 from services.validator.audio.measurement import Moment
 
@@ -18,6 +18,7 @@ SHORT_TERM_HOPS = 30
 MAX_MOMENTS = 600
 _RELATIVE_GATE = -10.0
 _RANGE_GATE = -20.0
+_RANGE_SHARES = (0.10, 0.95)
 _OFFSET = -0.691
 
 
@@ -53,12 +54,12 @@ class LoudnessMeter:
 
     @property
     def range(self) -> float | None:
-        """The loudness range so far in LU."""
-        gated = _above(_means(self._hops, SHORT_TERM_HOPS), ABSOLUTE_GATE)
+        """The loudness range so far in LU, from 3 s that begin every second as in libebur128."""
+        gated = _above(_means(self._hops, SHORT_TERM_HOPS)[::HOPS_PER_SECOND], ABSOLUTE_GATE)
         if not gated.size:
             return None
-        kept = _above(gated, _level(gated) + _RANGE_GATE)
-        low, high = np.percentile(kept, [10, 95])
+        kept = np.sort(_above(gated, _level(gated) + _RANGE_GATE))
+        low, high = (kept[int((len(kept) - 1) * share + 0.5)] for share in _RANGE_SHARES)
         return 10 * math.log10(high / low)
 
     def over_time(self) -> tuple[Moment, ...]:

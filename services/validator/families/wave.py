@@ -14,7 +14,7 @@ from shared.problems import Format
 
 if TYPE_CHECKING:
     from services.validator.formats.adm_bwf import AdmMaster
-    from services.validator.formats.blocks import Block
+    from services.validator.formats.blocks import Block, Run
     from services.validator.formats.recognise import Recognised
     from services.validator.formats.source import Source
     from services.validator.verdict import Verdict
@@ -36,12 +36,21 @@ def judge_wave(source: Source, recognised: Recognised, verdict: Verdict) -> None
 
 def _judge_master(source: Source, riff: RiffFile, fmt: Fmt, verdict: Verdict) -> None:
     block_judge, trajectories = BlockJudge(verdict.profile), Trajectories()
+    # Only a render follows the objects.
+    moving = verdict.asked.audio
 
     def on_block(block: Block) -> None:
         block_judge(block)
-        trajectories(block)
+        if moving:
+            trajectories(block)
 
-    master = read_adm_master(source, riff, fmt, on_block)
+    def on_run(run: Run) -> bool:
+        passed = block_judge.passes(run)
+        if passed and moving:
+            trajectories.extend(run)
+        return passed
+
+    master = read_adm_master(source, riff, fmt, on_block, on_run)
     verdict.master, verdict.paths = master, trajectories.by_channel
     verdict.format = _wave_format(riff, fmt, master.bed_channels, master.objects)
     verdict.problems += block_judge.problems()

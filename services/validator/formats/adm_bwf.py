@@ -14,7 +14,7 @@ from services.validator.formats.source import FormatError, Source
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.validator.formats.blocks import Block
+    from services.validator.formats.blocks import Block, Run
     from services.validator.formats.riff import Chunk, Fmt, RiffFile
 
 T = TypeVar("T")
@@ -60,12 +60,18 @@ class AdmMaster:
 
 
 def read_adm_master(
-    source: Source, riff: RiffFile, fmt: Fmt, on_block: Callable[[Block], object] | None = None
+    source: Source,
+    riff: RiffFile,
+    fmt: Fmt,
+    on_block: Callable[[Block], object] | None = None,
+    on_run: Callable[[Run], bool] | None = None,
 ) -> AdmMaster:
-    """Read the three metadata chunks of a walked file; ``on_block`` is given each block of axml."""
+    """Read the three metadata chunks of a walked file; blocks go as ``read_axml`` says."""
 
     def read_blocks(source: Source, chunk: Chunk) -> Adm:
-        return read_axml(source, chunk, sample_rate=fmt.sample_rate, on_block=on_block)
+        return read_axml(
+            source, chunk, sample_rate=fmt.sample_rate, on_block=on_block, on_run=on_run
+        )
 
     return AdmMaster(
         riff,

@@ -13,7 +13,7 @@ from services.validator.formats.source import FormatError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.validator.formats.blocks import Block
+    from services.validator.formats.blocks import Block, Run
     from services.validator.formats.riff import Chunk
 from services.validator.formats.source import Source
 
@@ -39,15 +39,18 @@ def read_axml(
     *,
     sample_rate: int = 0,
     on_block: Callable[[Block], object] | None = None,
+    on_run: Callable[[Run], bool] | None = None,
 ) -> Adm:
     """Read the elements in constant memory; hand each block to ``on_block`` as it ends.
 
+    ``on_run`` is offered plain blocks many at a time, and says whether it took them; those that it
+    did not take come one by one.
     ``sample_rate`` is the file's in hertz, for the blocks to know. Raises FormatError when the XML
     is not well-formed, declares a document type or entities, or is larger than any real master's.
     """
     if chunk.size > MAX_AXML_BYTES:
         raise FormatError(f"An axml chunk of {chunk.size} bytes is too long", chunk.offset)
-    parser = _Parser(sample_rate, on_block)
+    parser = _Parser(sample_rate, on_block, on_run)
     try:
         return parser.parse(source, chunk)
     except FormatError as error:
@@ -62,10 +65,15 @@ def read_axml(
 class _Parser:
     """Turns parse events into elements and blocks; ``position`` is the byte it has come to."""
 
-    def __init__(self, sample_rate: int, on_block: Callable[[Block], object] | None) -> None:
+    def __init__(
+        self,
+        sample_rate: int,
+        on_block: Callable[[Block], object] | None,
+        on_run: Callable[[Run], bool] | None,
+    ) -> None:
         self._adm = Adm()
         self._texts: list[str] = []
-        self._blocks = BlockReader(self._texts, sample_rate, on_block, self._leave_block)
+        self._blocks = BlockReader(self._texts, sample_rate, on_block, self._leave_block, on_run)
         self._templates = Templates(self._blocks)
         self._fed = 0
         self._spared = 0
@@ -77,7 +85,8 @@ class _Parser:
         self._known = 0
         self._others = 0
         self._names: dict[str, str] = {}
-        self._expat = expat.ParserCreate(intern=self._names)
+        # Whatever the XML declares is judged by a rule; what Python cannot decode is not tried.
+        self._expat = expat.ParserCreate("UTF-8", intern=self._names)
         self._expat.ordered_attributes = True
         self._expat.buffer_text = True
         self._expat.buffer_size = _BUFFERED_TEXT
@@ -111,6 +120,11 @@ class _Parser:
                     return data[position:]
                 end = len(data)
             self._feed(data[position:end], text[position:end])
+            if not self._after_block and end < len(data):
+                # What looks like the end of a block is in a comment: expat, which reads an open
+                # comment again with each piece, gets the rest as one.
+                self._feed(data[end:], text[end:])
+                end = len(data)
             position = end
         return b""
 
@@ -135,7 +149,7 @@ class _Parser:
         if len(self._names) > MAX_NAMES:
             raise FormatError("The axml chunk has more names than any real master")
         del self._texts[1:]
-        self._blocks.check()
+        self._blocks.check(self._fed + self._spared)
 
     def _leave_block(self) -> None:
         self._block_end = self._expat.CurrentByteIndex
@@ -165,7 +179,7 @@ class _Parser:
     def _node(self, name: str, attributes: dict[str, str], parent: Node) -> Node:
         """Make an element and hang it where it belongs; ``_outside`` is outside of the model."""
         outside = parent is self._outside or parent.name == _ROOT
-        self._weigh(name, len(attributes), known=outside and name in ID_ATTRIBUTES)
+        self._weigh(len(attributes), known=outside and name in ID_ATTRIBUTES)
         if outside and name in ID_ATTRIBUTES:
             element = Element(name, attributes, identifier=attributes.get(ID_ATTRIBUTES[name], ""))
             self._adm.elements[name].append(element)
@@ -179,9 +193,9 @@ class _Parser:
         (self._adm.others if parent.name == _ROOT else parent.children).append(node)
         return node
 
-    def _weigh(self, name: str, attributes: int, *, known: bool) -> None:
+    def _weigh(self, attributes: int, *, known: bool) -> None:
         self._known += known
-        self._others += attributes + (not known and name != _ROOT)
+        self._others += attributes + (not known)
         if self._known > MAX_ELEMENTS or self._others > MAX_CHILDREN:
             raise FormatError("The axml chunk has more elements than any real master")
 

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import DIRECT_SPEAKERS, Element, Node, channel_type
+from services.validator.formats.adm import DIRECT_SPEAKERS, OBJECTS, Element, Node, channel_type
 from services.validator.formats.blocks import (
     NUMBER,
     NUMBERS,
     Block,
     DetailedBlock,
     Form,
+    Run,
     read_numbers,
 )
 from services.validator.formats.source import FormatError
-from services.validator.formats.times import parse_time
+from services.validator.formats.times import parse_time, parse_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A real block has 250 bytes or more: the longest axml that is read cannot hold as many.
+# A real block has 250 bytes or more: the longest axml that is read cannot hold as many, and when
+# there are more than a few, floods of shorter ones are refused early.
 MAX_BLOCKS = 1_100_000
+MIN_BLOCK_BYTES = 200
+FEW_BLOCKS = 20_000
 MAX_FORMS = 10_000
+MAX_FORM_EVENTS = 250_000
 MAX_BLOCK_EVENTS = 1024
 MAX_TEXT = 256
+# Fewer in a row are not worth their columns.
+MIN_RUN = 4
+_IDENTIFIER, _TIMES = "audioBlockFormatID", ("rtime", "duration")
 
 
 def local(name: str) -> str:
@@ -52,8 +60,8 @@ class BlockReader:
     """Reads the blocks of one channel after the other.
 
     ``texts`` is the list that the parser's character data go to, ``on_block`` is called with each
-    block, ``leave`` when a block has ended, and ``last`` is that block. Raises FormatError
-    past its limits.
+    block, unless ``on_run`` has taken it with others, ``leave`` when a block has ended, and
+    ``last`` is that block. Raises FormatError past its limits.
     """
 
     def __init__(
@@ -62,12 +70,15 @@ class BlockReader:
         sample_rate: int,
         on_block: Callable[[Block], object] | None,
         leave: Callable[[], object],
+        on_run: Callable[[Run], bool] | None = None,
     ) -> None:
         self._texts = texts
         self._sample_rate = sample_rate
         self._on_block = on_block
         self._leave = leave
+        self._on_run = on_run
         self._forms: dict[tuple[object, ...], Form] = {}
+        self._form_events = 0
         self._total = 0
         self._channel = Element("", {})
         self._kind = ""
@@ -118,8 +129,10 @@ class BlockReader:
         else:
             self._events.append(text.strip()[:MAX_TEXT])
 
-    def check(self) -> None:
-        """Refuse a block that grows beyond any real one."""
+    def check(self, position: int) -> None:
+        """Refuse a block that grows beyond any real one, and too many in ``position`` bytes."""
+        if self._total > FEW_BLOCKS and self._total * MIN_BLOCK_BYTES > position:
+            raise FormatError("The axml chunk has more audioBlockFormats than its size allows")
         if len(self._events) > MAX_BLOCK_EVENTS:
             raise FormatError("An audioBlockFormat has more elements than any real master's")
 
@@ -139,8 +152,42 @@ class BlockReader:
             self._on_block(block)
         return block
 
-    def _count(self) -> None:
-        self._total += 1
+    def take_rows(self, form: Form, names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        """Take blocks of one form: for each the values of its attributes, then its numbers."""
+        if self._on_run is not None and len(rows) >= MIN_RUN:
+            run = self._run(form, names, rows)
+            if run is not None and self._on_run(run):
+                self._count(len(rows))
+                self._channel.blocks += len(rows)
+                self._channel.blocks_end = run.end
+                return
+        for row in rows:
+            attributes = dict(zip(names, row, strict=False))
+            self.take(form, attributes, list(row[len(names) :]))
+
+    def _run(self, form: Form, names: tuple[str, ...], rows: list[tuple[str, ...]]) -> Run | None:
+        """Read rows as columns; None when they are no plain blocks of an object."""
+        if form.kind != OBJECTS or form.detailed or {*names} != {_IDENTIFIER, *_TIMES}:
+            return None
+        columns = list(zip(*rows, strict=True))
+        named = dict(zip(names, columns, strict=False))
+        starts, durations = (parse_times(named[name]) for name in _TIMES)
+        numbers = [read_numbers(column) for column in columns[len(names) :]]
+        if starts is None or durations is None or any(malformed for _, malformed in numbers):
+            return None
+        return Run(
+            self._channel.identifier,
+            self._channel.blocks + 1,
+            form,
+            named[_IDENTIFIER],
+            starts,
+            durations,
+            [values for values, _ in numbers],
+            self._channel.blocks_end,
+        )
+
+    def _count(self, blocks: int = 1) -> None:
+        self._total += blocks
         if self._total > MAX_BLOCKS:
             raise FormatError("The axml chunk has more audioBlockFormats than any real master")
 
@@ -168,7 +215,8 @@ class BlockReader:
         )
 
     def _new_form(self, key: tuple[object, ...]) -> Form:
-        if len(self._forms) >= MAX_FORMS:
+        self._form_events += len(key)
+        if len(self._forms) >= MAX_FORMS or self._form_events > MAX_FORM_EVENTS:
             raise FormatError("The blocks differ in more ways than any real master's")
         children, numbers = _tree(self._events[3:])
         form = self._forms[key] = Form(

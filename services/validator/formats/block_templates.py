@@ -50,9 +50,13 @@ class Templates:
         """Take all blocks that match from a position on; return the position after them."""
         while (found := self._find(text, position)) is not None:
             template, match = found
-            values = match.groups()
-            attributes = dict(zip(template.names, values, strict=False))
-            self._blocks.take(template.form, attributes, list(values[len(template.names) :]))
+            rows, find = [], template.pattern.match
+            following: re.Match[str] | None = match
+            while following:
+                rows.append(following.groups())
+                match = following
+                following = find(text, match.end())
+            self._blocks.take_rows(template.form, template.names, rows)
             position = match.end()
         return position
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from services.validator.formats.adm import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # The elements whose text is a number that moves from block to block.
 NUMBERS = ("position", "gain", "width", "height", "depth")
@@ -117,6 +117,35 @@ class Block:
         return Node("audioBlockFormat", self.attributes, children=children)
 
 
+@dataclass(slots=True, eq=False)
+class Run:
+    """Blocks of one form in a row, which say no more than where an object is and when.
+
+    ``index`` is the first one's, ``previous_end`` where the block before it ends. All columns are
+    as long: ``numbers`` has one for each of ``form.numbers``, all finite; times are as a block's.
+    """
+
+    channel: str
+    index: int
+    form: Form
+    identifiers: tuple[str, ...]
+    starts: list[int]
+    durations: list[int]
+    numbers: list[list[float]]
+    previous_end: int | None
+
+    @property
+    def end(self) -> int:
+        """Where the last block ends."""
+        return self.starts[-1] + self.durations[-1]
+
+    def column(self, name: str) -> list[float]:
+        """Return the numbers of this name, zeros when there are none."""
+        if name not in self.form.numbers:
+            return [0.0] * len(self.starts)
+        return self.numbers[self.form.numbers.index(name)]
+
+
 class DetailedBlock(Block):
     """A block that says more than its place: its gain, its size or its importance."""
 
@@ -129,7 +158,7 @@ def _filled(node: Node, texts: Iterator[str]) -> Node:
     return Node(node.name, node.attributes, text, children)
 
 
-def read_numbers(texts: list[str]) -> tuple[list[float], bool]:
+def read_numbers(texts: Sequence[str]) -> tuple[list[float], bool]:
     """Return the numbers, NaN where there is none, and whether there is such a place."""
     try:
         numbers = [float(text) for text in texts]
@@ -142,6 +171,6 @@ def read_numbers(texts: list[str]) -> tuple[list[float], bool]:
     return _read_carefully(texts)
 
 
-def _read_carefully(texts: list[str]) -> tuple[list[float], bool]:
+def _read_carefully(texts: Sequence[str]) -> tuple[list[float], bool]:
     numbers = [float(text) if _NUMBER.fullmatch(text) else _NAN for text in texts]
     return numbers, any(number != number for number in numbers)  # noqa: PLR0124 - as above

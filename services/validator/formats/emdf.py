@@ -17,6 +17,8 @@ OAMD = 11
 JOC = 14
 _PROTECTION_BITS = (0, 8, 32, 128)
 _STANDARD_BED = ((2, 0), (1, 0), (1, 1), (2, 0), (2, 0), (2, 0), (2, 0), (2, 0), (2, 0), (1, 1))
+# The sync word comes about by chance in every second frame; more than a few times it is junk.
+_MAX_CANDIDATES = 64
 _NON_STANDARD_LFE = (1 << 3) | (1 << 16)
 
 
@@ -45,10 +47,12 @@ def find_payloads(frame: bytes) -> dict[int, bytes]:
 
 def _containers(frame: bytes) -> Iterator[dict[int, bytes]]:
     value, width = int.from_bytes(frame), len(frame)
+    tried = 0
     for phase in range(8):
         shifted = ((value << phase) & ((1 << 8 * width) - 1)).to_bytes(width)
         at = shifted.find(SYNC)
-        while at >= 0:
+        while at >= 0 and tried < _MAX_CANDIDATES:
+            tried += 1
             # Two bytes may happen to look like the sync word: only a whole structure counts.
             with suppress(FormatError):
                 yield _parse_container(shifted, at)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 UNITS_PER_SECOND = 100_000
 _WHOLE = len("hh:mm:ss.")
@@ -15,6 +19,21 @@ def parse_time(text: str) -> int | None:
     seconds, fraction = _parse_seconds(text[:_WHOLE]), text[_WHOLE:]
     well_formed = len(fraction) == _DECIMALS and fraction.isdecimal() and fraction.isascii()
     return seconds + int(fraction) if seconds is not None and well_formed else None
+
+
+def parse_times(texts: Sequence[str]) -> list[int] | None:
+    """Return many times at once, None if one of them is malformed."""
+    wholes = [_parse_seconds(text[:_WHOLE]) for text in texts]
+    fractions = [text[_WHOLE:] for text in texts]
+    digits = "".join(fractions)
+    if not (digits.isdecimal() and digits.isascii() and {*map(len, fractions)} == {_DECIMALS}):
+        return None
+    found = [
+        whole + int(fraction)
+        for whole, fraction in zip(wholes, fractions, strict=True)
+        if whole is not None
+    ]
+    return found if len(found) == len(texts) else None
 
 
 # Blocks are many in a second.

@@ -10,7 +10,7 @@ from services.validator.formats.adm import OBJECTS
 from services.validator.formats.times import UNITS_PER_SECOND
 
 if TYPE_CHECKING:
-    from services.validator.formats.blocks import Block
+    from services.validator.formats.blocks import Block, Run
 
 
 def _column() -> array[float]:
@@ -49,10 +49,7 @@ class Trajectories:
         """Add a block to its channel's trajectory; those of a bed stand still and are left out."""
         if block.form.kind != OBJECTS:
             return
-        key = block.channel.upper()
-        path = self.by_channel.get(key)
-        if path is None:
-            path = self.by_channel[key] = Trajectory(block.channel)
+        path = self._path(block.channel)
         path.start.append((block.start or 0) / UNITS_PER_SECOND)
         path.duration.append((block.duration or 0) / UNITS_PER_SECOND)
         path.x.append(block.number("X") or 0.0)
@@ -61,3 +58,21 @@ class Trajectories:
         gain = block.linear_gain
         path.gain.append(1.0 if gain is None else gain)
         path.interpolation.append(block.form.interpolation or 0.0)
+
+    def extend(self, run: Run) -> None:
+        """Add plain blocks of one object to its trajectory."""
+        path, count = self._path(run.channel), len(run.starts)
+        path.start.extend([start / UNITS_PER_SECOND for start in run.starts])
+        path.duration.extend([duration / UNITS_PER_SECOND for duration in run.durations])
+        path.x.extend(run.column("X"))
+        path.y.extend(run.column("Y"))
+        path.z.extend(run.column("Z"))
+        path.gain.extend([1.0] * count)
+        path.interpolation.extend([run.form.interpolation or 0.0] * count)
+
+    def _path(self, channel: str) -> Trajectory:
+        key = channel.upper()
+        path = self.by_channel.get(key)
+        if path is None:
+            path = self.by_channel[key] = Trajectory(channel)
+        return path

@@ -7,11 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from services.validator.formats.blocks import Block, DetailedBlock, Form
+from services.validator.rules.blocks_runs import CLEARED
 from services.validator.rules.registry import MAX_FINDINGS, RULES, Finding, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from services.validator.formats.blocks import Run
     from services.validator.profile import Profile
     from shared.problems import Problem
 
@@ -44,6 +46,13 @@ class BlockJudge:
             findings = rule.check(block, self._profile)
             if findings:
                 self._note(rule, findings)
+
+    def passes(self, run: Run) -> bool:
+        """Whether no rule can find anything in these blocks, so that they need not come singly."""
+        if run.form not in self._faults:
+            return False
+        checks = [CLEARED.get(rule.code) for rule in self._of_blocks[Block]]
+        return not self._faults[run.form] and all(check and check(run) for check in checks)
 
     def problems(self) -> list[Problem]:
         """Return what was found in all blocks so far."""

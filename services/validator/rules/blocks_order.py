@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _BLOCKS = "Dolby Atmos Master ADM Profile v1.0, audioBlockFormat; ITU-R BS.2076 §5.4.3"
 _TIMES = ("rtime", "duration")
 # Five decimals are coarser than a sample, so that times may be off by one unit of the last one.
-_ROUNDING = 1
+ROUNDING = 1
 
 
 @rule(
@@ -119,7 +119,7 @@ def block_start_wrong(block: Block, _: Profile) -> Iterable[Finding]:
 def blocks_not_contiguous(block: Block, _: Profile) -> Iterable[Finding]:
     """In a gap between blocks an object is nowhere, in an overlap it is in two places."""
     end, start = block.previous_end, block.start
-    if end is None or start is None or -_ROUNDING <= start - end <= _ROUNDING:
+    if end is None or start is None or -ROUNDING <= start - end <= ROUNDING:
         return ()
     if block.form.kind != OBJECTS:
         return ()

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _DOLBY = "Dolby Atmos Music, delivery of ADM BWF masters"
 _UMG = "Universal Music Group, Dolby Atmos content guide"
 _FRAME_RATES = {1: "23.976", 2: "24", 3: "25", 4: "29.97 drop", 5: "29.97", 6: "30"}
-_ALLOWED_FRAME_RATES = {2}
 _WARP_MODES = {
     0: "direct render",
     1: "direct render with room balance",
@@ -32,7 +31,6 @@ _WARP_MODES = {
     3: "Lo/Ro",
     4: "not indicated",
 }
-_ALLOWED_WARP_MODES = {0}
 _OFF, _MID, _UNSET = 0, 3, 4
 
 
@@ -43,15 +41,17 @@ _OFF, _MID, _UNSET = 0, 3, 4
     spec=_DOLBY,
     fix="Set the session and the renderer to 24 frames per second and export again.",
 )
-def frame_rate_not_allowed(master: AdmMaster, _: Profile) -> Iterator[Finding]:
+def frame_rate_not_allowed(master: AdmMaster, profile: Profile) -> Iterator[Finding]:
     """Music is delivered with timecode of 24 frames per second."""
+    allowed = profile.dolby.frame_rates
     for atmos in _atmos(master):
-        if atmos.frame_rate in _FRAME_RATES and atmos.frame_rate not in _ALLOWED_FRAME_RATES:
+        rate = _FRAME_RATES.get(atmos.frame_rate)
+        if rate is not None and rate not in allowed:
             yield Finding(
                 detail="The frame rate is not the one that music is delivered with.",
                 location=f"dbmd segment {ATMOS}",
-                measured=_FRAME_RATES[atmos.frame_rate],
-                allowed=" or ".join(_FRAME_RATES[each] for each in sorted(_ALLOWED_FRAME_RATES)),
+                measured=rate,
+                allowed=" or ".join(sorted(allowed)),
             )
 
 
@@ -62,15 +62,16 @@ def frame_rate_not_allowed(master: AdmMaster, _: Profile) -> Iterator[Finding]:
     spec=_UMG,
     fix="Set the downmix of 5.1 and 5.1.4 to Direct Render and export again.",
 )
-def warp_mode_not_allowed(master: AdmMaster, _: Profile) -> Iterator[Finding]:
+def warp_mode_not_allowed(master: AdmMaster, profile: Profile) -> Iterator[Finding]:
     """The downmix to 5.1 is Direct Render: what the mixer heard, without room balance or phase."""
+    allowed = profile.dolby.warp_modes
     for atmos in _atmos(master):
-        if atmos.warp_mode in _WARP_MODES and atmos.warp_mode not in _ALLOWED_WARP_MODES:
+        if atmos.warp_mode in _WARP_MODES and atmos.warp_mode not in allowed:
             yield Finding(
-                detail="The downmix to 5.1 is not Direct Render.",
+                detail="The downmix to 5.1 is not the one that is asked for.",
                 location=f"dbmd segment {ATMOS}",
                 measured=_WARP_MODES[atmos.warp_mode],
-                allowed=" or ".join(_WARP_MODES[each] for each in sorted(_ALLOWED_WARP_MODES)),
+                allowed=" or ".join(_WARP_MODES[each] for each in sorted(allowed)),
             )
 
 

@@ -23,13 +23,15 @@ SMALL = Spec(objects=2, seconds=0.1)
 class Broken:
     """A broken file: the one code that must be found, and how to write it.
 
-    ``stereo_seconds`` is how long the track's stereo version is said to be.
+    ``stereo_seconds`` is how long the track's stereo version is said to be, ``master_type`` what
+    the file is declared as.
     """
 
     code: str
     name: str
     write: Callable[[Path], object]
     stereo_seconds: float | None = None
+    master_type: str = "dolby_atmos"
 
 
 def wave(code: str, name: str, change: Callable[[Wave], Wave], spec: Spec = SMALL) -> Broken:

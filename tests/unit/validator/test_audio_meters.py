@@ -129,6 +129,21 @@ def test_the_loudness_range_is_that_of_the_standard(
     assert found.loudness_range_lu == pytest.approx(expected, abs=1)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_loudness_range_is_that_of_libebur128(seed: int, tmp_path: Path) -> None:
+    """On sound whose level wanders as that of music does."""
+    random = np.random.default_rng(seed)
+    levels = np.cumsum(random.standard_normal(47 * 5) * 2).clip(-30, 15)
+    gain = np.repeat(10 ** (levels / 20), 9_600).astype(np.float32)
+    signal = noise(47, 48_000, 1, -35.0) * gain[:, np.newaxis]
+
+    found = measured(tmp_path / "range.wav", signal, 48_000)
+
+    _, loudness_range, _ = reference(signal, 48_000, [ChannelType.CENTER])
+    assert found.loudness_range_lu == pytest.approx(loudness_range, abs=0.02)
+    assert loudness_range > 3
+
+
 @pytest.mark.parametrize("start", range(0, 40, 3))
 def test_a_peak_between_samples_is_found_wherever_it_is(start: int, tmp_path: Path) -> None:
     """Windows are passed over only when they cannot hold the peak."""

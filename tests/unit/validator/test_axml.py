@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -159,6 +160,11 @@ _REFUSED = {
     "more names": "".join(f"<b{index}/>" for index in range(axml.MAX_NAMES)),
     "more elements": in_channel(_WIDE * 100),
     "An audioBlockFormat has more": in_channel(f"<audioBlockFormat>{'<b/>' * 60_000}"),
+    "more elements than any": "<audioFormatExtended/>" * 100_001,
+    "than its size allows": in_channel("<audioBlockFormat/>" * 60_000),
+    "The blocks differ": in_channel(
+        "".join(f"<audioBlockFormat>{f'<b>{i}</b>' * 500}</audioBlockFormat>" for i in range(300))
+    ),
     "differ in more ways": in_channel(
         "".join(f"<audioBlockFormat><b>{i}</b></audioBlockFormat>" for i in range(10_100))
     ),
@@ -171,6 +177,18 @@ def test_what_grows_is_refused(word: str, text: str | bytes, tmp_path: Path) -> 
         text = text.replace("{}", "") if text.startswith(("<a>", "<!")) else _ROOT.format(text)
     with pytest.raises(FormatError, match=re.escape(word)):
         read(text, tmp_path)
+
+
+@pytest.mark.parametrize("inside", ["<!--{}-->", "<c><![CDATA[{}]]></c>", "<c d='{}'/>"])
+def test_ends_of_blocks_that_are_none_take_no_time(inside: str, tmp_path: Path) -> None:
+    plain = "".join(_BLOCK.format(index, "1") for index in range(1, 5))
+    ends = ("</audioBlockFormat>" * 50_000).replace("<", "&lt;" if "'" in inside else "<")
+    start = time.process_time()
+
+    _, blocks = read(in_channel(plain + inside.format(ends) + plain), tmp_path)
+
+    assert len(blocks) == 8
+    assert time.process_time() - start < 2
 
 
 def test_blocks_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ import services.validator.rules  # noqa: F401 - registers the rules
 from services.validator.inspection import inspect
 from services.validator.rules.opinions import Comparison
 from services.validator.rules.registry import RULES
-from services.validator.verdict import Asked
 from shared.problems import Severity
 from tests.support.media.broken import Broken, all_files
 from tests.support.media.others import other_kinds
@@ -30,8 +29,13 @@ def test_a_broken_master_has_one_code(broken: Broken, tmp_path: Path, atmos: Pro
     path = tmp_path / "master"
     broken.write(path)
 
-    asked = Asked(stereo_seconds=broken.stereo_seconds)
-    report = inspect(path, atmos, opinions=False, asked=asked)
+    report = inspect(
+        path,
+        atmos,
+        master_type=broken.master_type,
+        opinions=False,
+        stereo_seconds=broken.stereo_seconds,
+    )
 
     assert {problem.code for problem in report.problems} == {broken.code}
     assert report.accepted == (SEVERITIES[broken.code] is not Severity.ERROR)

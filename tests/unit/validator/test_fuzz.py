@@ -10,12 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.demo.master import Spec, master
-from services.validator.inspection import Report, inspect
-from services.validator.profile import load_profile
+from tests.fuzz.readers.targets import report_on
 from tests.support.media import ac4, mp4, mpeg_ts, truehd
 from tests.support.media.eac3 import joc_frames, joc_mp4
 
-ATMOS = load_profile("atmos")
 RAW_FRAMES = 4
 
 
@@ -36,15 +34,6 @@ def _wave(form: str) -> bytes:
         return path.read_bytes()
 
 
-def report_on(data: bytes) -> Report:
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        report = inspect(Path(file.name), ATMOS, opinions=False)
-    assert Report.from_json(report.to_json()) == report
-    return report
-
-
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
     data = bytearray(draw(st.sampled_from(valid_files())))
@@ -58,8 +47,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @settings(max_examples=300, deadline=None)
 @given(damaged())
 def test_damage_gives_a_report(data: bytes) -> None:
-    report = report_on(data)
-    assert report.accepted or report.problems
+    report_on(data)
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import errno
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from cli.demo.master import Spec, write_master
-from services.validator import child
+from services.validator import confinement
+from services.validator.app import run
+from services.validator.inspection import inspect
+from services.validator.limits import ORPHANED, UNCONFINED, Request
 from services.validator.sandbox import CHILD, Limits, ValidatorCrashed, inspect_in_child
+from services.validator.settings import ValidatorSettings
+from tests.support.media import ac4, eac3
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,7 +34,7 @@ LIMITED = """
 import os, sys
 import msgspec
 from services.validator.child import apply_limits, tie_to_parent
-from services.validator.sandbox import Request
+from services.validator.limits import Request
 request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
 tie_to_parent(request.parent)
 apply_limits(request.limits)
@@ -97,7 +106,7 @@ async def test_spinning_ends_at_the_cpu_limit(tmp_path: Path, atmos: Profile) ->
 async def test_waiting_ends_at_the_wall_clock(tmp_path: Path, atmos: Profile) -> None:
     file = tmp_path / "pid"
     body = f"import time; print(os.getpid(), file=open({str(file)!r}, 'w')); time.sleep(600)"
-    limits = Limits(wall_seconds=2.0, file_bytes=100)
+    limits = Limits(wall_seconds=2.0, file_bytes=100, confined=False)
     crash = await crash_of(atmos, tmp_path, body, limits)
     assert crash.reason == "no result in 2 s"
     assert is_gone(int(file.read_text()))
@@ -109,10 +118,17 @@ async def test_memory_is_bounded(tmp_path: Path, atmos: Profile) -> None:
     assert "MemoryError" in crash.log
 
 
+async def test_resident_memory_is_watched(tmp_path: Path, atmos: Profile) -> None:
+    body = "import time; held = b'x' * (200 << 20); time.sleep(600)"
+    limits = Limits(resident_bytes=100 << 20)
+    crash = await crash_of(atmos, tmp_path, body, limits)
+    assert crash.reason.startswith("resident memory: ")
+
+
 async def test_no_file_can_be_written(tmp_path: Path, atmos: Profile) -> None:
     target = tmp_path / "out"
     body = f"open({str(target)!r}, 'wb', buffering=0).write(b'x')"
-    crash = await crash_of(atmos, tmp_path, body)
+    crash = await crash_of(atmos, tmp_path, body, Limits(confined=False))
     assert "File too large" in crash.log
     assert target.stat().st_size == 0
 
@@ -167,7 +183,7 @@ async def test_cancelling_kills_the_child(tmp_path: Path, atmos: Profile) -> Non
     file = tmp_path / "pid"
     body = f"import time; print(os.getpid(), file=open({str(file)!r}, 'w')); time.sleep(600)"
     run: Awaitable[object] = inspect_in_child(
-        tmp_path, atmos, limits=Limits(file_bytes=100), command=script(body)
+        tmp_path, atmos, limits=Limits(file_bytes=100, confined=False), command=script(body)
     )
     task = asyncio.ensure_future(run)
     pid = await read_pid(file)
@@ -187,8 +203,9 @@ async def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     from pathlib import Path
     from services.validator.profile import load_profile
     from services.validator.sandbox import Limits, inspect_in_child
+    limits = Limits(file_bytes=100, confined=False)
     run = inspect_in_child(
-        Path("x"), load_profile("atmos"), limits=Limits(file_bytes=100), command={script(inner)!r}
+        Path("x"), load_profile("atmos"), limits=limits, command={script(inner)!r}
     )
     asyncio.run(run)
     """
@@ -205,10 +222,171 @@ async def test_a_child_whose_parent_has_gone_does_not_start(atmos: Profile) -> N
     process = await asyncio.create_subprocess_exec(
         *CHILD, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
-    import msgspec
-
-    from services.validator.sandbox import Request
-
     request = Request(path="/", profile=atmos, limits=Limits(), parent=os.getpid() + 1)
     answer, _ = await process.communicate(msgspec.json.encode(request))
-    assert (process.returncode, answer) == (child.ORPHANED, b"")
+    assert (process.returncode, answer) == (ORPHANED, b"")
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [each.read_bytes() for each in folder.iterdir()]
+
+
+CALLS = {
+    "a socket": "import socket; socket.socket()",
+    "a local pair": "import socket; socket.socketpair()",
+    "a program": "os.execv('/bin/true', ['true'])",
+    "a process": "os.fork()",
+    "a spawned program": "os.posix_spawn('/bin/true', ['true'], {})",
+    "a session": "os.setsid()",
+    "a new file": "open(path, 'xb')",
+    "a file written over": "open(path, 'r+b')",
+    "a file cut": "os.truncate(path, 0)",
+    "a file removed": "os.unlink(path)",
+    "a file moved": "os.rename(path, path + 'x')",
+    "another name": "os.link(path, path + 'x')",
+    "another mode": "os.chmod(path, 0)",
+    "a folder": "os.mkdir(path + 'x')",
+    "the other numbers of the same calls": "call(numbers['socket'] | 1 << 30)",
+}
+CALLING = """
+import ctypes, types
+from services.validator import confinement
+from services.validator.app import run
+from services.validator.inspection import inspect
+column = confinement._machine().column
+numbers = {name: each[column] for name, each in confinement._FORBIDDEN.items()}
+nr = types.SimpleNamespace(**numbers)
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*arguments):
+    if libc.syscall(*map(ctypes.c_long, arguments)) == -1:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+"""
+
+
+TRYING = """
+def told(act):
+    try:
+        act()
+    except OSError as error:
+        return error.errno
+    return 0
+acts = {name: told(lambda: exec(act)) for name, act in ACTS.items()}
+calls = {name: told(lambda: call(number)) for name, number in numbers.items()}
+hidden = [told(lambda: call(number)) for number in confinement._UNKNOWN_TO_FILTERS]
+privileges = [each for each in open("/proc/self/status") if each.startswith("NoNewPrivs")]
+sys.exit(repr((acts, calls, hidden, privileges)))
+"""
+
+
+async def test_what_a_confined_child_may_not(tmp_path: Path, atmos: Profile) -> None:
+    path = tmp_path / "master.wav"
+    path.write_bytes(b"bytes")
+    body = f"path = {str(path)!r}\nACTS = {CALLS!r}\n{CALLING}\n{TRYING}"
+    crash = await crash_of(atmos, tmp_path, body)
+    acts, calls, hidden, privileges = ast.literal_eval(crash.log)
+    assert acts == dict.fromkeys(CALLS, errno.EPERM)
+    assert calls == dict.fromkeys(calls, errno.EPERM)
+    assert len(calls) > 40
+    assert hidden == [errno.ENOSYS, errno.ENOSYS]
+    assert privileges == ["NoNewPrivs:\t1\n"]
+    assert contents(tmp_path) == [b"bytes"]
+
+
+async def test_a_thread_that_runs_already_is_confined_too(tmp_path: Path, atmos: Profile) -> None:
+    body = """
+    import socket, threading
+    go, seen = threading.Event(), []
+    def late():
+        go.wait()
+        try:
+            socket.socket()
+        except PermissionError:
+            seen.append("refused")
+    thread = threading.Thread(target=late)
+    thread.start()
+    apply_limits(request.limits)
+    go.set()
+    thread.join()
+    sys.exit(seen[0])
+    """
+    early = LIMITED.replace("apply_limits(request.limits)\n", "")
+    command = (sys.executable, "-c", early + textwrap.dedent(body))
+    with pytest.raises(ValidatorCrashed) as caught:
+        await inspect_in_child(tmp_path, atmos, command=command)
+    assert caught.value.log.strip() == "refused"
+
+
+async def test_an_unknown_machine_starts_nothing(tmp_path: Path, atmos: Profile) -> None:
+    path = tmp_path / "master.wav"
+    write_master(path, Spec(objects=1, seconds=0.5))
+    elsewhere = """
+    import sys
+    from services.validator import child, confinement
+    confinement._MACHINES.clear()
+    sys.exit(child.main())
+    """
+    command = (sys.executable, "-c", textwrap.dedent(elsewhere))
+    with pytest.raises(ValidatorCrashed) as caught:
+        await inspect_in_child(path, atmos, command=command)
+    assert caught.value.reason == f"exit status {UNCONFINED}: it cannot be confined"
+    assert "no filter is written for" in caught.value.log
+    report = await inspect_in_child(path, atmos, limits=Limits(confined=False), command=command)
+    assert report.accepted
+
+
+def test_this_machine_can_confine() -> None:
+    confinement.check_confinement()
+
+
+async def test_a_validator_that_cannot_confine_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confinement, "_MACHINES", {})
+    with pytest.raises(SystemExit, match="STAGEDOOR_VALIDATOR_CONFINED: no filter is written"):
+        await run(ValidatorSettings(data_dir=tmp_path))
+
+
+def test_the_settings_reach_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGEDOOR_VALIDATOR_CONFINED", "false")
+    monkeypatch.setenv("STAGEDOOR_VALIDATOR_RESIDENT_BYTES", "1000")
+    limits = ValidatorSettings().limits()
+    assert (limits.confined, limits.resident_bytes) == (False, 1000)
+
+
+def test_the_child_loads_nothing_that_only_its_parent_needs() -> None:
+    program = (
+        "import sys, services.validator.child;"
+        "print(sorted({'asyncio', 'av', 'numpy', 'pymediainfo', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.strip() == b"[]"
+
+
+async def test_the_child_hears_no_secret(
+    tmp_path: Path, atmos: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAGEDOOR_DATABASE_URL", "postgresql://secret")
+    crash = await crash_of(atmos, tmp_path, "sys.exit(repr(dict(os.environ)))")
+    assert "secret" not in crash.log
+    assert "'OPENBLAS_NUM_THREADS': '1'" in crash.log
+    assert "'OMP_NUM_THREADS': '1'" in crash.log
+
+
+async def test_the_child_goes_last(tmp_path: Path, atmos: Profile) -> None:
+    crash = await crash_of(atmos, tmp_path, "sys.exit(str(os.nice(0)))")
+    assert int(crash.log) == min(os.nice(0) + Limits().niceness, 19)
+
+
+@pytest.mark.parametrize("kind", ["wave", "eac3", "ac4"])
+async def test_every_tool_works_in_it(kind: str, tmp_path: Path, atmos: Profile) -> None:
+    path = tmp_path / "master"
+    if kind == "wave":
+        write_master(path, Spec(seconds=1.0))
+    else:
+        path.write_bytes(eac3.joc_mp4() if kind == "eac3" else ac4.mp4_file())
+
+    confined = await inspect_in_child(path, atmos)
+
+    assert confined == inspect(path, atmos)
+    assert len(confined.opinions) == 2
+    assert (confined.audio is not None) == (kind == "wave")

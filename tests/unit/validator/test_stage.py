@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,17 +12,21 @@ from uuid import UUID
 import pytest
 
 from cli.demo.master import Spec, write_master
+from services.validator.profile import Profiles
+from services.validator.report import Report
 from services.validator.sandbox import Limits
 from services.validator.stage import ValidateStage
 from shared.blobs.base import StoreUnavailable
 from shared.blobs.local import LocalStore
+from shared.problems import Severity
 from shared.stage.job import Accepted, Failed, Job, Refused, Released, Stage
+from tests.support.media.flac import CD, flac
 from tests.support.media.others import stereo_wave
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from services.validator.profile import Profile
 
 KEY = "default/task/1/run"
 
@@ -50,6 +55,11 @@ def job_for(data: bytes, **changes: object) -> Job:
     return Job(**(fields | changes))  # type: ignore[arg-type] # the changes are fields by name
 
 
+@pytest.fixture(scope="session")
+def profiles() -> Profiles:
+    return Profiles()
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "blobs")
@@ -68,9 +78,9 @@ def master(tmp_path: Path) -> bytes:
     return path.read_bytes()
 
 
-async def test_a_master_is_accepted(store: LocalStore, master: bytes, atmos: Profile) -> None:
+async def test_a_master_is_accepted(store: LocalStore, master: bytes, profiles: Profiles) -> None:
     await put(store, master)
-    stage: Stage = ValidateStage(store, atmos)
+    stage: Stage = ValidateStage(store, profiles)
     progress = Seen()
     job = job_for(master)
 
@@ -83,11 +93,11 @@ async def test_a_master_is_accepted(store: LocalStore, master: bytes, atmos: Pro
     assert len(progress.calls) > 1
 
 
-async def test_an_ordinary_wave_is_refused(store: LocalStore, atmos: Profile) -> None:
+async def test_an_ordinary_wave_is_refused(store: LocalStore, profiles: Profiles) -> None:
     data = stereo_wave()
     await put(store, data)
 
-    outcome = await ValidateStage(store, atmos).run(job_for(data), Seen())
+    outcome = await ValidateStage(store, profiles).run(job_for(data), Seen())
 
     assert isinstance(outcome, Refused)
     assert [problem.code for problem in outcome.problems] == ["no_atmos"]
@@ -95,39 +105,121 @@ async def test_an_ordinary_wave_is_refused(store: LocalStore, atmos: Profile) ->
     assert outcome.format.sample_rate_hertz == 44_100
 
 
+async def test_the_outcome_has_the_whole_report(
+    store: LocalStore, master: bytes, profiles: Profiles
+) -> None:
+    stage = ValidateStage(store, profiles)
+    for data, accepted in ((master, True), (stereo_wave(), False)):
+        await put(store, data)
+
+        outcome = await stage.run(job_for(data), Seen())
+
+        assert isinstance(outcome, Accepted if accepted else Refused)
+        report = Report.from_json(gzip.decompress(outcome.report))
+        assert (report.accepted, report.problems) == (accepted, outcome.problems)
+        assert (report.profile, report.master_type) == ("atmos", "dolby_atmos")
+
+
+async def test_the_task_chooses_the_profile(store: LocalStore, tmp_path: Path) -> None:
+    path = tmp_path / "wide.wav"
+    write_master(path, Spec(seconds=0.5, rate=96_000))
+    data = path.read_bytes()
+    await put(store, data)
+    stage = ValidateStage(store, Profiles("apple-music"))
+
+    for profile, codes in (
+        ("", ["sample_rate_not_allowed"]),
+        ("apple-music", ["sample_rate_not_allowed"]),
+        ("umg", []),
+    ):
+        outcome = await stage.run(job_for(data, delivery_profile=profile), Seen())
+
+        assert isinstance(outcome, Accepted | Refused)
+        assert [each.code for each in outcome.problems] == codes
+        assert isinstance(outcome, Refused) == bool(codes)
+
+
+async def test_the_master_type_and_the_stereo_version_reach_the_inspection(
+    store: LocalStore, master: bytes, profiles: Profiles
+) -> None:
+    stage = ValidateStage(store, profiles)
+    await put(store, master)
+
+    late = await stage.run(job_for(master, stereo_duration_seconds=9.0), Seen())
+    as_cd = await stage.run(job_for(master, master_type="cd"), Seen())
+
+    assert isinstance(late, Accepted)
+    assert [each.code for each in late.problems] == ["stereo_duration_differs"]
+    assert isinstance(as_cd, Refused)
+    assert "audio_bit_depth_not_allowed" in {each.code for each in as_cd.problems}
+
+
+@pytest.mark.parametrize("make", [stereo_wave, lambda: flac(CD)], ids=["wave", "flac"])
+async def test_a_cd_is_accepted(
+    store: LocalStore, profiles: Profiles, make: Callable[[], bytes]
+) -> None:
+    data = make()
+    await put(store, data)
+
+    outcome = await ValidateStage(store, profiles).run(job_for(data, master_type="cd"), Seen())
+
+    assert isinstance(outcome, Accepted)
+    assert outcome.problems == ()
+    assert outcome.format.channels == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"delivery_profile": "nobody\n"}, "delivery_profile_unknown"),
+        ({"master_type": "vinyl"}, "master_type_unknown"),
+    ],
+)
+async def test_what_the_worker_does_not_know_is_a_failed_attempt(
+    store: LocalStore, profiles: Profiles, changes: dict[str, object], code: str
+) -> None:
+    outcome = await ValidateStage(store, profiles).run(job_for(b"", **changes), Seen())
+
+    assert isinstance(outcome, Failed)
+    assert (outcome.problem.code, outcome.problem.severity) == (code, Severity.ERROR)
+    assert outcome.problem.measured.isprintable()
+
+
 @pytest.mark.parametrize("changes", [{"actual_md5": "0" * 32}, {"size_bytes": 1}])
 async def test_other_bytes_than_downloaded_are_no_verdict(
-    store: LocalStore, atmos: Profile, changes: dict[str, object]
+    store: LocalStore, profiles: Profiles, changes: dict[str, object]
 ) -> None:
     data = stereo_wave()
     await put(store, data)
 
-    outcome = await ValidateStage(store, atmos).run(job_for(data, **changes), Seen())
+    outcome = await ValidateStage(store, profiles).run(job_for(data, **changes), Seen())
 
     assert isinstance(outcome, Failed)
     assert outcome.problem.code == "stored_bytes_differ"
 
 
-async def test_a_missing_input_gives_the_claim_back(store: LocalStore, atmos: Profile) -> None:
-    outcome = await ValidateStage(store, atmos).run(job_for(b""), Seen())
+async def test_a_missing_input_gives_the_claim_back(store: LocalStore, profiles: Profiles) -> None:
+    outcome = await ValidateStage(store, profiles).run(job_for(b""), Seen())
     assert outcome == Released(reason="input_missing", retry_after=timedelta(seconds=30))
 
 
-async def test_a_store_that_is_away_gives_the_claim_back(tmp_path: Path, atmos: Profile) -> None:
+async def test_a_store_that_is_away_gives_the_claim_back(
+    tmp_path: Path, profiles: Profiles
+) -> None:
     class Away(LocalStore):
         async def size(self, key: str) -> int:
             raise StoreUnavailable(key)
 
-    outcome = await ValidateStage(Away(tmp_path), atmos).run(job_for(b""), Seen())
+    outcome = await ValidateStage(Away(tmp_path), profiles).run(job_for(b""), Seen())
 
     assert isinstance(outcome, Released)
     assert outcome.reason == "input_unavailable"
 
 
-async def test_a_crash_is_a_failed_attempt(store: LocalStore, atmos: Profile) -> None:
+async def test_a_crash_is_a_failed_attempt(store: LocalStore, profiles: Profiles) -> None:
     data = stereo_wave()
     await put(store, data)
-    stage = ValidateStage(store, atmos, Limits(memory_bytes=64 << 20))
+    stage = ValidateStage(store, profiles, Limits(memory_bytes=64 << 20))
 
     outcome = await stage.run(job_for(data), Seen())
 
@@ -136,7 +228,7 @@ async def test_a_crash_is_a_failed_attempt(store: LocalStore, atmos: Profile) ->
 
 
 async def test_cancelling_stops_the_hashing(
-    store: LocalStore, master: bytes, atmos: Profile
+    store: LocalStore, master: bytes, profiles: Profiles
 ) -> None:
     await put(store, master * 8)
     started, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -146,7 +238,7 @@ async def test_cancelling_stops_the_hashing(
         seen.append(done_bytes)
         asyncio.run_coroutine_threadsafe(_set(started), loop).result()
 
-    task = asyncio.create_task(ValidateStage(store, atmos).run(job_for(master * 8), progress))
+    task = asyncio.create_task(ValidateStage(store, profiles).run(job_for(master * 8), progress))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
