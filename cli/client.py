@@ -15,7 +15,9 @@ from cli.errors import UNAVAILABLE, CommandError
 from cli.location import Location, locate
 from stagedoor.v1.audit_service_pb2_grpc import AuditServiceStub
 from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceStub
+from stagedoor.v1.settings_service_pb2_grpc import SettingsServiceStub
 from stagedoor.v1.track_service_pb2_grpc import TrackServiceStub
+from stagedoor.v1.validation_report_service_pb2_grpc import ValidationReportServiceStub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +38,8 @@ READS: Final = {
     "stagedoor.v1.TrackService": ("ListTracks", "GetTrack"),
     "stagedoor.v1.RecordService": ("ListRecords", "GetRecord"),
     "stagedoor.v1.AuditService": ("ListAuditEntries",),
+    "stagedoor.v1.SettingsService": ("GetSettings",),
+    "stagedoor.v1.ValidationReportService": ("GetValidationReport",),
 }
 # Calls that we never send without a request_id: however often they arrive, they are done once.
 KEYED: Final = {
@@ -69,6 +73,8 @@ class Client:
         self.tasks = ImportTaskServiceStub(channel)
         self.tracks = TrackServiceStub(channel)
         self.audit = AuditServiceStub(channel)
+        self.settings = SettingsServiceStub(channel)
+        self.reports = ValidationReportServiceStub(channel)
         self._location = location
         self._metadata = (("authorization", f"Bearer {location.token}"),)
 

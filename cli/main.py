@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, db, tasks, tokens, tracks
+from cli import audit, db, settings, tasks, tokens, tracks
 from cli.errors import CommandError
 from cli.import_ import import_
 from cli.inspect import inspect
@@ -25,6 +25,7 @@ app.command()(up)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(tokens.app, name="token")
+app.add_typer(settings.app, name="settings")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
 

@@ -71,6 +71,14 @@ def state_of(task: ImportTask) -> str:
     return value.name.removeprefix("STATE_").lower() if value else str(task.state)
 
 
+def master_type_of(task: ImportTask) -> str:
+    """What kind of master it is, as ``--master-type`` takes it; a number as for states."""
+    from stagedoor.v1.import_task_service_pb2 import ImportTask
+
+    value = ImportTask.MasterType.DESCRIPTOR.values_by_number.get(task.master_type)
+    return value.name.removeprefix("MASTER_TYPE_").lower() if value else str(task.master_type)
+
+
 def id_of(name: str) -> str:
     """The id in a resource name."""
     return name.rpartition("/")[2]

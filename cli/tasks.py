@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.options import AsJson, PageSize, PageToken, TaskId  # noqa: TC001 - typer reads the annotations
+from cli.report import report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from stagedoor.v1.import_task_service_pb2 import ImportTask
 
 app = typer.Typer(no_args_is_help=True, help="List, show, follow, retry and delete import tasks.")
+app.command()(report)
 COLLECTION = "importTasks"
 
 
@@ -140,17 +142,20 @@ def _show(task: ImportTask, *, as_json: bool) -> None:
 
 
 def _fields(task: ImportTask) -> Iterator[tuple[str, str]]:
-    from cli.output import moment, problem_lines, state_of
+    from cli.output import master_type_of, moment, problem_lines, state_of
 
     yield "task", task.name
     yield "status", state_of(task)
     yield "url", task.source_uri
     yield "isrc", task.isrc
     yield "target", task.target
+    yield "master type", master_type_of(task)
+    yield "profile", task.delivery_profile
     yield "declared md5", task.declared_md5
     yield "actual md5", task.actual_md5
     yield "bytes", str(task.size_bytes) if task.HasField("size_bytes") else ""
     yield "record", task.record
+    yield "report", task.validation_report
     yield "generation", str(task.generation)
     yield "attempts", str(task.attempts)
     if task.HasField("last_failure"):

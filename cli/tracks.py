@@ -16,6 +16,9 @@ def create(
     *,
     title: Annotated[str, typer.Argument(help="Its title.")],
     isrc: Annotated[str, typer.Option(help="ISRC of its stereo recording.")] = "",
+    seconds: Annotated[
+        float | None, typer.Option(help="How long its stereo recording is, in seconds.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a track and print its name."""
@@ -23,13 +26,16 @@ def create(
     from cli.output import print_json
     from stagedoor.v1.track_service_pb2 import CreateTrackRequest, Track
 
-    request = CreateTrackRequest(track=Track(title=title, isrc=isrc), request_id=request_id())
+    track = Track(title=title, isrc=isrc)
+    if seconds is not None:
+        track.stereo_duration.FromNanoseconds(round(seconds * 1e9))
+    request = CreateTrackRequest(track=track, request_id=request_id())
     with connect() as client:
-        track = client.call(client.tracks.CreateTrack, request)
+        created = client.call(client.tracks.CreateTrack, request)
     if as_json:
-        print_json(track)
+        print_json(created)
     else:
-        typer.echo(track.name)
+        typer.echo(created.name)
 
 
 @app.command("list")

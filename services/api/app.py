@@ -33,6 +33,7 @@ from shared.blobs.open import open_store
 from shared.blobs.scratch import own_scratch
 from shared.bus.bus import Bus
 from shared.bus.roles import Role
+from shared.profiles import profile_names
 from shared.telemetry.ready import write_ready_file
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ async def run(settings: ApiSettings) -> None:
         event_payload,
         settings.policy(),
         settings.limits(),
+        profile_names(settings.profiles_dir),
         timedelta(seconds=settings.dispatch_seconds),
         JwtVerifier(trust, trust.keys()).verify if trust else None,
     )

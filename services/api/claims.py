@@ -16,7 +16,6 @@ from shared.stage.job import Job
 from shared.stage.messages import ClaimReply, Go, Later, Stop
 
 if TYPE_CHECKING:
-    from services.api.domain.task import Task
     from services.api.use_cases.dead_letters import DeadLetters
     from services.api.use_cases.runs import Runs
     from shared.bus.bus import Bus
@@ -64,8 +63,8 @@ class Claims:
     def _reply(self, decision: domain.Decision, run: domain.Run) -> ClaimReply:
         limits = self.runs.limits
         match decision:
-            case domain.Go(task=task):
-                job = _job(task, run, limits.max_attempts)
+            case domain.Go():
+                job = _job(decision, run, limits.max_attempts)
                 return Go(job, limits.lease, limits.deadlines[run.stage])
             case domain.Later(delay=delay):
                 return Later(delay)
@@ -85,7 +84,8 @@ class Claims:
         return guarded
 
 
-def _job(task: Task, run: domain.Run, max_attempts: int) -> Job:
+def _job(go: domain.Go, run: domain.Run, max_attempts: int) -> Job:
+    task, duration = go.task, go.stereo_duration
     master = task.master
     return Job(
         task_id=task.id,
@@ -100,4 +100,6 @@ def _job(task: Task, run: domain.Run, max_attempts: int) -> Job:
         actual_md5=master.md5 if master else "",
         attempt=task.attempts,
         max_attempts=max_attempts,
+        delivery_profile=go.delivery_profile or "",
+        stereo_duration_seconds=None if duration is None else duration.total_seconds(),
     )

@@ -15,6 +15,7 @@ from services.api.domain.errors import Unavailable
 from services.api.domain.task import Finding, Master
 from services.api.inbound import bury, parse_run
 from services.api.pause import Pause
+from services.api.use_cases.reports import BrokenReport, unpack
 from shared.bus import streams, subjects
 from shared.bus.errors import BusUnavailable, TopologyMissing
 from shared.stage import job, wire
@@ -124,16 +125,33 @@ def to_domain(outcome: job.Outcome) -> domain.Outcome:
             return domain.Stored(master=master, problems=_findings(problems))
         case job.Accepted(md5=md5, size_bytes=size, format=seen, problems=problems):
             return domain.Accepted(
-                md5=md5, size_bytes=size, format=asdict(seen), problems=_findings(problems)
+                md5=md5,
+                size_bytes=size,
+                format=asdict(seen),
+                problems=_findings(problems),
+                report=_sound(outcome.report),
             )
         case job.Refused(problems=problems, format=seen):
             return domain.Refused(
-                problems=_findings(problems), format=asdict(seen) if seen else None
+                problems=_findings(problems),
+                format=asdict(seen) if seen else None,
+                report=_sound(outcome.report),
             )
         case job.Failed(problem=problem, retry_after=wait):
             return domain.Failed(problem=_finding(problem), retry_after=wait)
         case job.Released(reason=reason, retry_after=wait):
             return domain.Released(reason=reason, retry_after=wait)
+
+
+def _sound(report: bytes) -> bytes:
+    """The validation report, or nothing in the place of one that cannot be served."""
+    try:
+        if report:
+            unpack(report)
+    except BrokenReport as error:
+        _log.warning("report_dropped", reason=str(error))
+        return b""
+    return report
 
 
 def _findings(problems: Iterable[Problem]) -> tuple[Finding, ...]:

@@ -40,6 +40,7 @@ class ApiSettings(ServiceSettings):
     grpc_tls_client_ca_file: Path | None = None
     rate_limit_per_minute: PositiveInt = 6000
     max_connections: PositiveInt = 512
+    profiles_dir: Path | None = None
 
     @model_validator(mode="after")
     def _check_policy(self) -> Self:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from shared.problems import Problem, Severity
 
 if TYPE_CHECKING:
@@ -13,7 +15,10 @@ if TYPE_CHECKING:
 MAX_PROBLEMS: Final = 100
 MAX_DETAIL: Final = 500
 MAX_TEXT: Final = 200
+MAX_REPORT_BYTES: Final = 256 * 1024
+"""Of a validation report as gzip'd JSON."""
 _MORE: Final = "more_problems"
+_log = structlog.get_logger(__name__)
 _GRAVEST_FIRST = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -47,6 +52,14 @@ def clean_problem(problem: Problem) -> Problem:
         measured=clean(problem.measured),
         allowed=clean(problem.allowed),
     )
+
+
+def small_report(report: bytes) -> bytes:
+    """The report, or nothing in the place of one that is too large: the verdict counts without."""
+    if len(report) <= MAX_REPORT_BYTES:
+        return report
+    _log.warning("report_dropped", size_bytes=len(report), most=MAX_REPORT_BYTES)
+    return b""
 
 
 def _more(count: int) -> Problem:

@@ -17,7 +17,9 @@ class Job:
     """The inputs of one run, as the claim gave them.
 
     ``source_uri`` is for the download stage; ``blob_key``, ``size_bytes`` and ``actual_md5`` are
-    for stages after it. ``attempt`` counts from 1.
+    for stages after it; ``delivery_profile`` (empty: the worker's own) and
+    ``stereo_duration_seconds``, how long the target's stereo recording is, for the validate stage.
+    ``attempt`` counts from 1.
     """
 
     task_id: UUID
@@ -32,6 +34,8 @@ class Job:
     actual_md5: str = ""
     attempt: int = 1
     max_attempts: int = 1
+    delivery_profile: str = ""
+    stereo_duration_seconds: float | None = None
 
     @property
     def output_key(self) -> str:
@@ -51,20 +55,25 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The master is fit for delivery; md5 and size are of the bytes that the validator read."""
+    """The master is fit for delivery; md5 and size are of the bytes that the validator read.
+
+    ``report`` is the whole report as gzip'd JSON; it goes missing when it is too large.
+    """
 
     md5: str
     size_bytes: int
     format: Format
     problems: tuple[Problem, ...] = ()
+    report: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The stage fails for good; at least one problem is an error."""
+    """The stage fails for good; at least one problem is an error. ``report`` as in Accepted."""
 
     problems: tuple[Problem, ...]
     format: Format | None = None
+    report: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from shared.problems import Format, Problem, Severity
-from shared.stage.bounds import clean, clean_problem, clean_problems
+from shared.stage.bounds import clean, clean_problem, clean_problems, small_report
 from shared.stage.checks import (
     MalformedMessage,
     duration,
@@ -83,15 +83,8 @@ def _put(message: pb.RunReport, outcome: Outcome) -> None:
                     blob_key=key, size_bytes=size, md5=digest, problems=_to_problems(problems)
                 )
             )
-        case Accepted(md5=digest, size_bytes=size, format=seen, problems=problems):
-            message.accepted.CopyFrom(
-                pb.RunReport.Accepted(
-                    md5=digest,
-                    size_bytes=size,
-                    format=_to_format(seen),
-                    problems=_to_problems(problems),
-                )
-            )
+        case Accepted():
+            message.accepted.CopyFrom(_to_accepted(outcome))
         case Refused():
             message.refused.CopyFrom(_to_refused(outcome))
         case Failed(problem=problem, retry_after=wait):
@@ -107,10 +100,22 @@ def _put(message: pb.RunReport, outcome: Outcome) -> None:
             raise TypeError(f"{type(outcome).__name__} is no outcome")
 
 
+def _to_accepted(outcome: Accepted) -> pb.RunReport.Accepted:
+    return pb.RunReport.Accepted(
+        md5=outcome.md5,
+        size_bytes=outcome.size_bytes,
+        format=_to_format(outcome.format),
+        problems=_to_problems(outcome.problems),
+        report=small_report(outcome.report),
+    )
+
+
 def _to_refused(outcome: Refused) -> pb.RunReport.Refused:
     if all(problem.severity is not Severity.ERROR for problem in outcome.problems):
         raise ValueError("refused without an error")
-    refused = pb.RunReport.Refused(problems=_to_problems(outcome.problems))
+    refused = pb.RunReport.Refused(
+        problems=_to_problems(outcome.problems), report=small_report(outcome.report)
+    )
     if outcome.format is not None:
         refused.format.CopyFrom(_to_format(outcome.format))
     return refused
@@ -134,6 +139,7 @@ def _accepted(accepted: pb.RunReport.Accepted) -> Accepted:
         size_bytes=not_negative(accepted.size_bytes),
         format=_from_format(accepted.format),
         problems=_from_problems(accepted.problems),
+        report=small_report(accepted.report),
     )
 
 
@@ -141,6 +147,7 @@ def _refused(refused: pb.RunReport.Refused) -> Refused:
     return Refused(
         problems=_from_problems(refused.problems),
         format=_from_format(refused.format) if refused.HasField("format") else None,
+        report=small_report(refused.report),
     )
 
 

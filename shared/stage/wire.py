@@ -6,6 +6,7 @@ not exactly what they should be. The names in capitals are the CloudEvents types
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from shared.stage.checks import (
@@ -33,6 +34,8 @@ from stagedoor.events.v1 import work_pb2 as pb
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from google.protobuf.duration_pb2 import Duration
 
 __all__ = [
     "CANCEL",
@@ -104,6 +107,8 @@ def encode_claim_reply(reply: ClaimReply) -> bytes:
                 max_attempts=job.max_attempts,
                 lease=to_duration(lease),
                 deadline=to_duration(deadline),
+                delivery_profile=job.delivery_profile,
+                stereo_duration=_to_seconds(job.stereo_duration_seconds),
             )
             return pb.ClaimReply(go=go).SerializeToString()
         case Later(delay=delay):
@@ -144,8 +149,16 @@ def _go(go: pb.ClaimReply.Go, task_id: UUID, claim: ClaimRequest) -> Go:
         actual_md5=go.actual_md5,
         attempt=go.attempt,
         max_attempts=go.max_attempts,
+        delivery_profile=go.delivery_profile,
+        stereo_duration_seconds=(
+            duration(go.stereo_duration).total_seconds() if go.HasField("stereo_duration") else None
+        ),
     )
     return Go(job, lease, deadline)
+
+
+def _to_seconds(seconds: float | None) -> Duration | None:
+    return None if seconds is None else to_duration(timedelta(seconds=seconds))
 
 
 def encode_progress(progress: ProgressRequest) -> bytes:

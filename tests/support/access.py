@@ -130,7 +130,9 @@ def rpcs() -> dict[str, MethodDescriptor]:
 
 
 def is_addressed(method: MethodDescriptor) -> bool:
-    """Whether a method is about one resource that exists already."""
+    """Whether a method is about one of several resources that exist already."""
+    if method.name.endswith("Settings"):  # of which every tenant has exactly one (AIP-156)
+        return False
     return "name" in method.input_type.fields_by_name or method.name.startswith("Update")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import shutil
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,6 +38,19 @@ if TYPE_CHECKING:
 LIMITS = Limits(lease=timedelta(seconds=30), retry_base=timedelta(seconds=10))
 MD5 = "0123456789abcdef0123456789abcdef"
 FORMAT = {"container": "RIFF", "codec": "PCM", "channels": 12}
+PROFILES = ("atmos", "apple-music")
+REPORT = {
+    "accepted": True,
+    "recognised": "an ADM BWF",
+    "profile": "atmos",
+    "master_type": "dolby_atmos",
+    "format": FORMAT,
+    "problems": [{"code": "x", "severity": "warning", "detail": "A warning."}],
+    "md5": MD5,
+    "size_bytes": 1000,
+}
+PACKED = gzip.compress(json.dumps(REPORT).encode())
+"""A report as a worker sends it."""
 
 
 def a_principal(tenant: str = "default", *scopes: str) -> Principal:
@@ -81,17 +96,17 @@ class Core:
         assert await self.use_cases.runs.report(task.id, run, Stored(master=master))
         return key
 
-    async def accept(self, task: Task) -> Task:
+    async def accept(self, task: Task, report: bytes = b"") -> Task:
         """Take a task through its validation."""
         run = await self.claim(task.id, Stage.VALIDATE, task.generation)
-        accepted = Accepted(md5=MD5, size_bytes=1000, format=FORMAT)
+        accepted = Accepted(md5=MD5, size_bytes=1000, format=FORMAT, report=report)
         assert await self.use_cases.runs.report(task.id, run, accepted)
         return await self.use_cases.import_tasks.get(a_principal(task.tenant), task.id)
 
-    async def complete(self, task: Task) -> Task:
+    async def complete(self, task: Task, report: bytes = b"") -> Task:
         """Take a pending task to its record."""
         await self.store(task)
-        return await self.accept(task)
+        return await self.accept(task, report)
 
 
 @asynccontextmanager
@@ -100,7 +115,9 @@ async def open_core(
 ) -> AsyncIterator[Core]:
     """The use cases over a database whose tables exist; silence is believed at once."""
     engines, signals = open_engines(url), Signals()
-    use_cases = UseCases.build(engines, signals, event_payload, policy or OriginPolicy(), limits)
+    use_cases = UseCases.build(
+        engines, signals, event_payload, policy or OriginPolicy(), limits, PROFILES
+    )
     try:
         yield Core(use_cases, signals, engines)
     finally:

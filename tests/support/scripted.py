@@ -27,6 +27,8 @@ from shared.stage.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from nats.js.api import ConsumerInfo
+
     from shared.bus.bus import Bus
     from shared.bus.serve import Request
     from tests.support.nats import NatsServer
@@ -81,9 +83,20 @@ class ScriptedApi:
             Envelope(type=wire.COMMAND),
         )
 
-    async def cancel(self, generation: int) -> None:
+    async def cancel(self, generation: int, task_id: UUID = TASK) -> None:
         hint = wire.encode_cancel(CancelHint(generation))
-        await self.bus.notify(subjects.cancel(TASK), hint, Envelope(type=wire.CANCEL))
+        await self.bus.notify(subjects.cancel(task_id), hint, Envelope(type=wire.CANCEL))
+
+    async def lose_everything(self, server: NatsServer) -> None:
+        """Wipe the broker, and wait until this bus is connected to it again."""
+        server.kill()
+        async with asyncio.timeout(10):
+            while self.bus.connected:  # noqa: ASYNC110 - the bus has no event for it
+                await asyncio.sleep(0.01)
+            server.wipe()
+            server.start()
+            while not self.bus.connected:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
 
     async def reports(self, wait: timedelta = timedelta(seconds=1)) -> list[Report]:
         async with self.bus.pulling(streams.REPORTS, "api") as puller:
@@ -106,12 +119,19 @@ class ScriptedApi:
         return int(info.state.messages)
 
     async def pulls_waiting(self) -> int:
-        info = await self.bus._js.consumer_info(streams.WORK, "download")  # noqa: SLF001 - as above
-        return info.num_waiting or 0
+        return (await self._consumer()).num_waiting or 0
+
+    async def command_taken(self) -> None:
+        async with asyncio.timeout(10):
+            while not (await self._consumer()).num_ack_pending:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
 
     async def redelivered(self) -> int:
-        info = await self.bus._js.consumer_info(streams.WORK, "download")  # noqa: SLF001 - as above
-        return info.num_redelivered or 0
+        return (await self._consumer()).num_redelivered or 0
+
+    async def _consumer(self) -> ConsumerInfo:
+        info: ConsumerInfo = await self.bus._js.consumer_info(streams.WORK, "download")  # noqa: SLF001 - as above
+        return info
 
 
 class ScriptedStage:

@@ -28,6 +28,7 @@ class Changed:
 
     moment: Moment
     version: int
+    master_type: str
     task: Task | None
 
 
@@ -46,7 +47,9 @@ def _tasks(connection: Connection, tenant: str, after: Moment, limit: int) -> li
         .limit(limit)
     )
     tasks = map(to_task, rows)
-    return [Changed((task.updated_at, task.id), task.version, task) for task in tasks]
+    return [
+        Changed((task.updated_at, task.id), task.version, task.master_type, task) for task in tasks
+    ]
 
 
 def _gone(connection: Connection, tenant: str, after: Moment, limit: int) -> list[Changed]:
@@ -57,7 +60,9 @@ def _gone(connection: Connection, tenant: str, after: Moment, limit: int) -> lis
         .order_by(when, id_)
         .limit(limit)
     )
-    return [Changed((row.deleted_at, row.task_id), row.version, None) for row in rows]
+    return [
+        Changed((row.deleted_at, row.task_id), row.version, row.master_type, None) for row in rows
+    ]
 
 
 def forget(transaction: Transaction, before: datetime) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from services.api.domain.catalogue import Record, Track
+from services.api.domain.catalogue import Record, Settings, Track
 from services.api.domain.lifecycle import Status, due_stage
 from services.api.domain.task import Claim, Master, Progress, Target, Task
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
 Values = dict[str, Any]
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def task_values(task: Task) -> Values:
@@ -49,6 +52,8 @@ def task_values(task: Task) -> Values:
         "last_failure": task.last_failure and dict(task.last_failure),
         "record_id": task.record_id,
         "traceparent": task.traceparent,
+        "delivery_profile": task.delivery_profile,
+        "has_report": task.has_report,
     }
 
 
@@ -84,6 +89,8 @@ def task_from(columns: Mapping[Any, Any]) -> Task:
         last_failure=columns["last_failure"],
         record_id=columns["record_id"],
         traceparent=columns["traceparent"],
+        delivery_profile=columns["delivery_profile"],
+        has_report=bool(columns["has_report"]),
     )
 
 
@@ -104,6 +111,7 @@ def record_values(record: Record) -> Values:
         "problems": [dict(problem) for problem in record.problems],
         "created_at": record.created_at,
         "superseded_at": record.superseded_at,
+        "report_generation": record.report_generation,
     }
 
 
@@ -124,6 +132,7 @@ def to_record(row: Row[Any]) -> Record:
         problems=tuple(columns["problems"]),
         created_at=columns["created_at"],
         superseded_at=columns["superseded_at"],
+        report_generation=columns["report_generation"],
     )
 
 
@@ -137,6 +146,7 @@ def track_values(track: Track) -> Values:
         "version": track.version,
         "created_at": track.created_at,
         "updated_at": track.updated_at,
+        "stereo_microseconds": track.stereo_duration and track.stereo_duration // _MICROSECOND,
     }
 
 
@@ -147,7 +157,22 @@ def to_track(row: Row[Any]) -> Track:
 
 def track_from(columns: Mapping[Any, Any]) -> Track:
     """The track of the values of its columns."""
-    return Track(**columns)
+    microseconds = columns["stereo_microseconds"]
+    return Track(
+        id=columns["id"],
+        tenant=columns["tenant"],
+        title=columns["title"],
+        isrc=columns["isrc"],
+        version=columns["version"],
+        created_at=columns["created_at"],
+        updated_at=columns["updated_at"],
+        stereo_duration=None if microseconds is None else microseconds * _MICROSECOND,
+    )
+
+
+def to_settings(row: Row[Any]) -> Settings:
+    """The settings of a row."""
+    return Settings(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
 
 
 def _target(columns: Mapping[Any, Any]) -> Target | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    false,
     text,
 )
 
@@ -43,6 +45,7 @@ tracks = Table(
     Column("version", BigInteger, nullable=False, server_default="1"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("stereo_microseconds", BigInteger),
     Index(None, "tenant", "id"),
     Index(None, "tenant", "updated_at", "id"),
 )
@@ -82,10 +85,13 @@ import_tasks = Table(
     Column("record_id", Uuid),
     # In which trace the present generation was asked for (W3C Trace Context).
     Column("traceparent", String(55)),
+    Column("delivery_profile", String(63)),
+    Column("has_report", Boolean, nullable=False, server_default=false()),
     CheckConstraint(f"status IN ({_STATUSES})", name="status"),
     CheckConstraint("(run_id IS NULL) = (lease_until IS NULL)", name="claim"),
     Index(None, "tenant", "id"),
     Index(None, "tenant", "status", "id"),
+    Index(None, "tenant", "master_type", "id"),
     Index(None, "tenant", "target_id", "id"),
     Index(None, "tenant", "updated_at", "id"),
     Index(
@@ -122,6 +128,8 @@ records = Table(
     Column("problems", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("superseded_at", UtcDateTime),
+    # The generation of the task whose validation report is this record's too.
+    Column("report_generation", Integer),
     Index("ix_records_task_id", "task_id"),
     Index("ix_records_blob_key", "blob_key"),
     Index(
@@ -150,11 +158,33 @@ records = Table(
     ),
 )
 
+validation_reports = Table(
+    "validation_reports",
+    metadata,
+    Column("task_id", Uuid, ForeignKey("import_tasks.id"), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    # The report as gzip'd JSON.
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+tenant_settings = Table(
+    "tenant_settings",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("delivery_profile", String(63)),
+    Column("version", BigInteger, nullable=False),
+    # Null while nobody has changed anything.
+    Column("updated_at", UtcDateTime),
+)
+
 totals = Table(
     "totals",
     metadata,
     Column("tenant", String(63), primary_key=True),
     # The collection, and for tasks the status: kept so that no list has to count.
+    # Tasks count twice, together and by their master type.
     Column("collection", String(32), primary_key=True),
     Column("status", String(32), primary_key=True),
     Column("n", BigInteger, nullable=False),
@@ -213,6 +243,7 @@ tombstones = Table(
     Column("tenant", String(63), nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("deleted_at", UtcDateTime, nullable=False),
+    Column("master_type", String(32), nullable=False, server_default=DOLBY_ATMOS),
     Index(None, "tenant", "deleted_at", "task_id"),
     Index(None, "deleted_at"),
 )

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from services.api.domain.task import Task
 
 COLLECTION = "import_tasks"
+OF_TYPE = "tasks.{master_type}"
+"""The collection of the tasks of one master type, counted besides."""
 EVENT_TYPE = "stagedoor.import_task.{status}"
 EVENT_SUBJECT = "stagedoor.events.{tenant}.import_task.{status}"
 DELETED = "deleted"
@@ -52,7 +54,7 @@ class TaskRows:
     def insert(self, transaction: Transaction, task: Task) -> None:
         """Add a task."""
         transaction.connection.execute(import_tasks.insert().values(**task_values(task)))
-        transaction.count(task.tenant, COLLECTION, task.status, 1)
+        _count(transaction, task, 1)
         self._tell(transaction, task)
 
     def save(self, transaction: Transaction, before: Task, after: Task) -> None:
@@ -67,8 +69,8 @@ class TaskRows:
         if after.version == before.version:  # progress: seen by who looks, no event
             transaction.notify(signals.task_topic(after.id))
             return
-        transaction.count(before.tenant, COLLECTION, before.status, -1)
-        transaction.count(after.tenant, COLLECTION, after.status, 1)
+        _count(transaction, before, -1)
+        _count(transaction, after, 1)
         if before.claim is not None and after.generation != before.generation:
             transaction.notify(signals.cancel_topic(before.id, before.generation))
         self._tell(transaction, after)
@@ -76,10 +78,14 @@ class TaskRows:
     def delete(self, transaction: Transaction, task: Task, now: datetime) -> None:
         """Remove a task's row."""
         transaction.connection.execute(delete(import_tasks).where(import_tasks.c.id == task.id))
-        transaction.count(task.tenant, COLLECTION, task.status, -1)
+        _count(transaction, task, -1)
         transaction.connection.execute(
             tombstones.insert().values(
-                task_id=task.id, tenant=task.tenant, version=task.version, deleted_at=now
+                task_id=task.id,
+                tenant=task.tenant,
+                version=task.version,
+                deleted_at=now,
+                master_type=task.master_type,
             )
         )
         self._write_event(transaction, task, DELETED, now)
@@ -136,13 +142,21 @@ def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Ta
     ]
 
     def total() -> int:
-        if (query.ids, query.target_ids, query.master_types) == (None, None, None):
-            return lists.kept_total(connection, tenant, COLLECTION, query.statuses)
-        return lists.count(connection, import_tasks, conditions)
+        if query.ids is not None or query.target_ids is not None:
+            return lists.count(connection, import_tasks, conditions)
+        collections = [COLLECTION]
+        if query.master_types is not None:
+            collections = [OF_TYPE.format(master_type=each) for each in query.master_types]
+        return sum(lists.kept_total(connection, tenant, c, query.statuses) for c in collections)
 
     return lists.fetch_page(
         connection, import_tasks, conditions, query, to_item=to_task, total=total
     )
+
+
+def _count(transaction: Transaction, task: Task, by: int) -> None:
+    for collection in (COLLECTION, OF_TYPE.format(master_type=task.master_type)):
+        transaction.count(task.tenant, collection, task.status, by)
 
 
 def any_for_target(connection: Connection, tenant: str, target_id: UUID) -> bool:

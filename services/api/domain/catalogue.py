@@ -1,4 +1,4 @@
-"""What there is beside tasks: tracks, the records that were accepted for them, who did what."""
+"""What there is beside tasks: tracks, records of what was accepted, settings, who did what."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     from services.api.domain.task import Finding, Master, Target
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """What a master belongs to; ``isrc`` is that of its stereo recording.
+    """What a master belongs to; ``isrc`` and ``stereo_duration`` are of its stereo recording.
 
     ``version`` grows with every change.
     """
@@ -27,11 +27,16 @@ class Track:
     version: int
     created_at: datetime
     updated_at: datetime
+    stereo_duration: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A master that was accepted; valid until ``superseded_at`` is set."""
+    """A master that was accepted; valid until ``superseded_at`` is set.
+
+    ``report_generation`` is the generation of its task whose validation report is the record's too;
+    None when there is no report.
+    """
 
     id: UUID
     tenant: str
@@ -44,6 +49,17 @@ class Record:
     problems: tuple[Finding, ...]
     created_at: datetime
     superseded_at: datetime | None = None
+    report_generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a tenant has chosen for all imports; ``updated_at`` is None while nobody has."""
+
+    tenant: str
+    delivery_profile: str | None = None
+    version: int = 1
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

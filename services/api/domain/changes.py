@@ -35,6 +35,7 @@ class NewTask:
     isrc: str | None = None
     target: Target | None = None
     declared_md5: str | None = None
+    delivery_profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class TaskChange:
     isrc: str | Unset | None = UNSET
     target: Target | Unset | None = UNSET
     declared_md5: str | Unset | None = UNSET
+    delivery_profile: str | Unset | None = UNSET
 
 
 def create(
@@ -66,13 +68,15 @@ def create(
         updated_at=now,
         due_at=now,
         traceparent=traceparent,
+        delivery_profile=new.delivery_profile,
     )
 
 
 def change(task: Task, wanted: TaskChange, now: datetime, traceparent: str | None = None) -> Task:
     """The task with the new values; the same object when nothing is new.
 
-    A new source or checksum asks for the bytes anew; a new ISRC or target does not.
+    A new source or checksum asks for the bytes anew; nothing else does. A new delivery profile
+    counts from the next validation on.
     """
     changed = replace(
         task,
@@ -80,6 +84,7 @@ def change(task: Task, wanted: TaskChange, now: datetime, traceparent: str | Non
         isrc=_pick(wanted.isrc, task.isrc),
         target=_pick(wanted.target, task.target),
         declared_md5=_pick(wanted.declared_md5, task.declared_md5),
+        delivery_profile=_pick(wanted.delivery_profile, task.delivery_profile),
     )
     if changed == task:
         return task
@@ -117,6 +122,7 @@ def new_generation(task: Task, now: datetime, traceparent: str | None) -> Task:
         problems=(),
         last_failure=None,
         traceparent=traceparent,
+        has_report=False,
     )
 
 

@@ -25,9 +25,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Start: the run holds the claim on this task."""
+    """Start: the run holds the claim on this task.
+
+    Whoever knows more than the task adds the tenant's delivery profile and how long the target's
+    stereo recording is; None for what nobody has said.
+    """
 
     task: Task
+    delivery_profile: str | None = None
+    stereo_duration: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +63,25 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The validate stage ended well; md5 and size are of the bytes that were read."""
+    """The validate stage ended well; md5 and size are of the bytes that were read.
+
+    ``report`` is the validation report as gzip'd JSON, empty if there is none.
+    """
 
     md5: str
     size_bytes: int
     format: Mapping[str, object]
     problems: tuple[Finding, ...] = ()
+    report: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The stage failed for good."""
+    """The stage failed for good; ``report`` as in Accepted."""
 
     problems: tuple[Finding, ...]
     format: Mapping[str, object] | None = None
+    report: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

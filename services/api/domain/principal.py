@@ -27,7 +27,7 @@ class Principal:
     scopes: frozenset[str]
     address: str = ""
 
-    def require(self, scope: str) -> None:
-        """Raise ScopeMissing unless the token has the scope; admin has them all."""
-        if not self.scopes & {scope, ADMIN}:
+    def require(self, scope: str, *others: str) -> None:
+        """Raise ScopeMissing unless the token has one of the scopes; admin has them all."""
+        if not self.scopes & {scope, *others, ADMIN}:
             raise ScopeMissing(scope)

@@ -172,7 +172,8 @@ class Rules:
             case Stage.VALIDATE, Accepted():
                 return self._accepted(task, outcome, now, jitter)
             case _, Refused():
-                return self._fail(task, outcome.problems, outcome.format, now)
+                failed = self._fail(task, outcome.problems, outcome.format, now)
+                return replace(failed, has_report=stage is Stage.VALIDATE and bool(outcome.report))
             case _:  # an outcome that is not this stage's to report
                 return self.give_up(task, now)
 
@@ -206,6 +207,7 @@ class Rules:
             problems=task.problems + outcome.problems,
             last_failure=None,
             due_at=None,
+            has_report=bool(outcome.report),
         )
 
     def _retry(self, task: Task, outcome: Failed, now: datetime, jitter: float) -> Task:

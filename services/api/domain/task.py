@@ -16,6 +16,15 @@ Finding = Mapping[str, str]
 """A problem as it is stored and shown: the fields of shared.problems.Problem."""
 
 DOLBY_ATMOS = "dolby_atmos"
+MASTER_TYPES = (
+    DOLBY_ATMOS,
+    "cd",
+    "hd",
+    "apple_motion_art_desktop",
+    "apple_motion_art_mobile",
+    "subtitles",
+    "audio_track",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,8 @@ class Task:
     commands sent since the row became due; ``due_at`` is when the dispatcher has to look at it
     again, None when it is final; ``last_failure`` is why the attempt before failed, while another
     one is to come; ``version`` grows with every change but progress; ``traceparent`` says in which
-    trace the present generation was asked for (W3C Trace Context).
+    trace the present generation was asked for (W3C Trace Context); ``delivery_profile`` is None for
+    the tenant's; ``has_report`` says that there is a validation report of the present generation.
     """
 
     id: UUID
@@ -87,6 +97,8 @@ class Task:
     last_failure: Finding | None = None
     record_id: UUID | None = None
     traceparent: str | None = None
+    delivery_profile: str | None = None
+    has_report: bool = False
 
     @property
     def stage(self) -> Stage | None:

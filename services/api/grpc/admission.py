@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 HEALTH: Final = "/grpc.health."
 READS: Final = ("Get", "List", "Watch")
 SCOPES: Final = {
-    "stagedoor.v1.ImportTaskService": ("tasks:read", "tasks:write"),
-    "stagedoor.v1.TrackService": ("tracks:read", "tracks:write"),
-    "stagedoor.v1.RecordService": ("records:read", ADMIN),
-    "stagedoor.v1.AuditService": (ADMIN, ADMIN),
+    "stagedoor.v1.ImportTaskService": (("tasks:read",), "tasks:write"),
+    "stagedoor.v1.TrackService": (("tracks:read",), "tracks:write"),
+    "stagedoor.v1.RecordService": (("records:read",), ADMIN),
+    "stagedoor.v1.AuditService": ((ADMIN,), ADMIN),
+    "stagedoor.v1.SettingsService": ((ADMIN,), ADMIN),
+    # Which of the two it is depends on whose report is asked for.
+    "stagedoor.v1.ValidationReportService": (("tasks:read", "records:read"), ADMIN),
 }
-"""What reading and writing need at each service; the use cases have the last word."""
+"""What reading (one of these) and writing need; the use cases have the last word."""
 
 
 class Guarded(Surround):
@@ -106,15 +109,15 @@ class Permission(Surround):
     async def around(self, method: str, context: Context) -> AsyncIterator[None]:
         """Refuse a caller whose token lacks the scope."""
         async with mapped(method, context):
-            caller().require(scope_of(method))
+            caller().require(*scopes_of(method))
         yield
 
 
-def scope_of(method: str) -> str:
-    """The scope that a method of ours needs."""
+def scopes_of(method: str) -> tuple[str, ...]:
+    """The scopes one of which a method of ours needs."""
     service, _, name = method.removeprefix("/").partition("/")
     reading, writing = SCOPES[service]
-    return reading if name.startswith(READS) else writing
+    return reading if name.startswith(READS) else (writing,)
 
 
 def bearer(metadata: Any) -> str | None:

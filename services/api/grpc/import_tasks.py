@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.empty_pb2 import Empty
 
 from services.api.domain.changes import UNSET
-from services.api.domain.errors import InvalidFields, OperationRefused, Refusal, Violation
-from services.api.domain.task import DOLBY_ATMOS, Target
+from services.api.domain.errors import OperationRefused, Refusal
+from services.api.domain.task import Target
 from services.api.grpc import messages
 from services.api.grpc.caller import caller
 from services.api.grpc.etags import expected
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from services.api.use_cases.import_tasks import ImportTasks
     from services.api.use_cases.watching import Watching
 
-WRITABLE: Final = ("source_uri", "isrc", "target", "declared_md5")
-FIXED: Final = {"master_type": pb.ImportTask.MASTER_TYPE_DOLBY_ATMOS}
+WRITABLE: Final = ("source_uri", "isrc", "target", "declared_md5", "delivery_profile")
+FIXED: Final = ("master_type",)
 FILTERS: Final = ("name", "state", "target")
 ORDERS: Final = ("create_time", "update_time", "state")
 REQUIRED: Final = ("source_uri",)
@@ -80,7 +80,6 @@ class ImportTaskServicer(ImportTaskServiceServicer):
         task = await self._import_tasks.create(
             caller(),
             _new(request),
-            master_type=DOLBY_ATMOS,
             required=REQUIRED,
             options=options(request),
         )
@@ -93,7 +92,6 @@ class ImportTaskServicer(ImportTaskServiceServicer):
         tasks = await self._import_tasks.batch_create(
             caller(),
             [_new_of_several(index, each) for index, each in enumerate(request.requests)],
-            master_type=DOLBY_ATMOS,
             required=REQUIRED,
             options=options(request),
         )
@@ -159,8 +157,8 @@ class ImportTaskServicer(ImportTaskServiceServicer):
 
 
 def _new(request: pb.CreateImportTaskRequest) -> TaskFields:
-    _check_master_type(request.import_task.master_type)
-    return _fields(request.import_task, populated(request.import_task, WRITABLE))
+    named = populated(request.import_task, (*WRITABLE, *FIXED))
+    return _fields(request.import_task, named)
 
 
 def _new_of_several(index: int, request: pb.CreateImportTaskRequest) -> TaskFields:
@@ -179,17 +177,13 @@ def _fields(task: pb.ImportTask, paths: Collection[str]) -> TaskFields:
         isrc=value("isrc"),
         declared_md5=value("declared_md5"),
         target=_target(task.target) if "target" in paths else UNSET,
+        delivery_profile=value("delivery_profile"),
+        master_type=messages.master_type(task.master_type) if "master_type" in paths else UNSET,
     )
 
 
 def _target(name: str) -> Target | Unset | None:
     return Target(TRACKS, require(name, TRACKS, "target")) if name else None
-
-
-def _check_master_type(value: pb.ImportTask.MasterType.ValueType) -> None:
-    if value not in {pb.ImportTask.MASTER_TYPE_UNSPECIFIED, pb.ImportTask.MASTER_TYPE_DOLBY_ATMOS}:
-        detail = "There is no such master type."
-        raise InvalidFields(Violation("master_type", "invalid", detail))
 
 
 def _query(filter_: str, **piece: Any) -> TaskQuery:

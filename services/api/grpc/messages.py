@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.api.grpc.etags import etag_of
-from services.api.grpc.names import AUDIT_ENTRIES, IMPORT_TASKS, RECORDS, TRACKS, name_of
+from services.api.grpc.names import (
+    AUDIT_ENTRIES,
+    IMPORT_TASKS,
+    RECORDS,
+    SETTINGS,
+    TRACKS,
+    name_of,
+    report_of,
+)
 from stagedoor.events.v1.import_task_event_pb2 import ImportTaskEvent
 from stagedoor.v1.audit_service_pb2 import AuditEntry
 from stagedoor.v1.import_task_service_pb2 import ImportTask, WatchImportTasksResponse
 from stagedoor.v1.problem_pb2 import Format, Problem
 from stagedoor.v1.record_service_pb2 import Record
+from stagedoor.v1.settings_service_pb2 import Settings
 from stagedoor.v1.track_service_pb2 import Track
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from services.api.domain import catalogue
     from services.api.domain.lifecycle import Status
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
     from services.api.use_cases.watching import Change
 
 STATE_PREFIX = "STATE_"
+_MASTER_TYPE_PREFIX = "MASTER_TYPE_"
 
 
 def import_task(task: Task) -> ImportTask:
@@ -49,6 +60,8 @@ def import_task(task: Task) -> ImportTask:
         progress=_progress(task.progress) if task.progress else None,
         last_failure=_problem(task.last_failure) if task.last_failure else None,
         etag=etag_of(task.version),
+        delivery_profile=task.delivery_profile or "",
+        validation_report=report_of(IMPORT_TASKS, task.id) if task.has_report else "",
     )
     if task.master:
         message.size_bytes = task.master.size_bytes
@@ -65,6 +78,7 @@ def track(track: catalogue.Track) -> Track:
         create_time=_timestamp(track.created_at),
         update_time=_timestamp(track.updated_at),
         etag=etag_of(track.version),
+        stereo_duration=_duration(track.stereo_duration),
     )
 
 
@@ -82,6 +96,17 @@ def record(record: catalogue.Record) -> Record:
         problems=[_problem(finding) for finding in record.problems],
         create_time=_timestamp(record.created_at),
         supersede_time=_timestamp(record.superseded_at),
+        validation_report=report_of(RECORDS, record.id) if record.report_generation else "",
+    )
+
+
+def settings(settings: catalogue.Settings) -> Settings:
+    """The settings as clients see them."""
+    return Settings(
+        name=SETTINGS,
+        delivery_profile=settings.delivery_profile or "",
+        update_time=_timestamp(settings.updated_at),
+        etag=etag_of(settings.version),
     )
 
 
@@ -121,8 +146,22 @@ def state(status: Status) -> ImportTask.State.ValueType:
     return ImportTask.State.Value(STATE_PREFIX + status.name)
 
 
+def master_type(value: ImportTask.MasterType.ValueType) -> str:
+    """The core's word for a master type; of a number that has none, a word that nobody knows."""
+    known = ImportTask.MasterType.DESCRIPTOR.values_by_number.get(value)
+    return known.name.removeprefix(_MASTER_TYPE_PREFIX).lower() if known else str(value)
+
+
 def _master_type(master_type: str) -> ImportTask.MasterType.ValueType:
-    return ImportTask.MasterType.Value(f"MASTER_TYPE_{master_type.upper()}")
+    return ImportTask.MasterType.Value(_MASTER_TYPE_PREFIX + master_type.upper())
+
+
+def _duration(length: timedelta | None) -> Duration | None:
+    if length is None:
+        return None
+    duration = Duration()
+    duration.FromTimedelta(length)
+    return duration
 
 
 def _target(target: Target | None) -> str:

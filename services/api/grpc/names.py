@@ -11,11 +11,18 @@ IMPORT_TASKS: Final = "importTasks"
 TRACKS: Final = "tracks"
 RECORDS: Final = "records"
 AUDIT_ENTRIES: Final = "auditEntries"
+SETTINGS: Final = "settings"
+REPORT: Final = "validationReport"
 
 
 def name_of(collection: str, id_: UUID) -> str:
     """The name of a resource, as ``importTasks/{uuid}``."""
     return f"{collection}/{id_}"
+
+
+def report_of(collection: str, id_: UUID) -> str:
+    """The name of a resource's validation report, as ``importTasks/{uuid}/validationReport``."""
+    return f"{name_of(collection, id_)}/{REPORT}"
 
 
 def parse(name: str, collection: str) -> UUID | None:
@@ -27,6 +34,24 @@ def parse(name: str, collection: str) -> UUID | None:
         return None
     # UUID() also reads braces, "urn:uuid:" and missing hyphens: names have one spelling only.
     return id_ if prefix == collection and str(id_) == rest.lower() else None
+
+
+def require_settings(name: str) -> None:
+    """Raise InvalidFields unless this is the name of the settings, which there are once."""
+    if name != SETTINGS:
+        raise InvalidFields(Violation("name", "invalid", f"The name must be {SETTINGS}."))
+
+
+def require_report(name: str) -> tuple[str, UUID]:
+    """The collection and the id in the name of a validation report; raises InvalidFields."""
+    resource, _, report = name.rpartition("/")
+    for collection in (IMPORT_TASKS, RECORDS):
+        if report == REPORT and (id_ := parse(resource, collection)):
+            return collection, id_
+    if not name:
+        raise InvalidFields(Violation("name", "required", "The name is required."))
+    detail = f"The name must look like {IMPORT_TASKS}/{{uuid}}/{REPORT} or {RECORDS}/{{uuid}}/…."
+    raise InvalidFields(Violation("name", "invalid", detail))
 
 
 def require(name: str, collection: str, field: str = "name") -> UUID:

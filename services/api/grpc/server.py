@@ -14,17 +14,25 @@ from services.api.grpc.import_tasks import ImportTaskServicer
 from services.api.grpc.interceptors import MAX_SECONDS, chain
 from services.api.grpc.mapping import MAX_BATCH_BYTES
 from services.api.grpc.records import RecordServicer
+from services.api.grpc.settings import SettingsServicer
 from services.api.grpc.tracks import TrackServicer
+from services.api.grpc.validation_reports import ValidationReportServicer
 from stagedoor.v1 import (
     audit_service_pb2,
     import_task_service_pb2,
     record_service_pb2,
+    settings_service_pb2,
     track_service_pb2,
+    validation_report_service_pb2,
 )
 from stagedoor.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from stagedoor.v1.import_task_service_pb2_grpc import add_ImportTaskServiceServicer_to_server
 from stagedoor.v1.record_service_pb2_grpc import add_RecordServiceServicer_to_server
+from stagedoor.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from stagedoor.v1.track_service_pb2_grpc import add_TrackServiceServicer_to_server
+from stagedoor.v1.validation_report_service_pb2_grpc import (
+    add_ValidationReportServiceServicer_to_server,
+)
 
 if TYPE_CHECKING:
     from services.api.grpc.tls import Tls
@@ -44,6 +52,8 @@ SERVICES: Final = tuple(
         track_service_pb2,
         record_service_pb2,
         audit_service_pb2,
+        settings_service_pb2,
+        validation_report_service_pb2,
     )
     for service in file.DESCRIPTOR.services_by_name.values()
 )
@@ -133,6 +143,9 @@ def _add_services(server: aio.Server, use_cases: UseCases, stopping: asyncio.Eve
     add_TrackServiceServicer_to_server(TrackServicer(use_cases.tracks), server)
     add_RecordServiceServicer_to_server(RecordServicer(use_cases.records), server)
     add_AuditServiceServicer_to_server(AuditServicer(use_cases.audit), server)
+    add_SettingsServiceServicer_to_server(SettingsServicer(use_cases.settings), server)
+    reports = ValidationReportServicer(use_cases.reports)
+    add_ValidationReportServiceServicer_to_server(reports, server)
 
 
 def _open(server: aio.Server, listen: str, tls: Tls | None) -> int:

@@ -101,7 +101,7 @@ def _details(refusal: Refusal, request: Descriptor | None, within: str) -> Itera
         yield BadRequest(field_violations=violations)
     if isinstance(refusal, (NotFound, RelatedNotFound)):
         yield ResourceInfo(
-            resource_type=f"{DOMAIN}/{_TYPES[refusal.kind]}",
+            resource_type=f"{DOMAIN}/{_type_of(refusal)}",
             resource_name=f"{refusal.kind}/{refusal.id}",
             description=refusal.detail,
         )
@@ -109,6 +109,12 @@ def _details(refusal: Refusal, request: Descriptor | None, within: str) -> Itera
         delay = Duration()
         delay.FromTimedelta(pause)
         yield RetryInfo(retry_delay=delay)
+
+
+def _type_of(refusal: NotFound | RelatedNotFound) -> str:
+    """The type of a resource, or of the one below it that its id goes on with (AIP-156)."""
+    _, _, singleton = refusal.id.partition("/")
+    return singleton[:1].upper() + singleton[1:] or _TYPES[refusal.kind]
 
 
 def _retry_after(refusal: Refusal) -> timedelta | None:

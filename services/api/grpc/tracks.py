@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from services.api.use_cases.tracks import Tracks
 
-WRITABLE: Final = ("title", "isrc")
+WRITABLE: Final = ("title", "isrc", "stereo_duration")
 ORDERS: Final = ("create_time", "update_time")
 
 
@@ -89,4 +89,9 @@ def _fields(track: pb.Track, paths: Collection[str]) -> TrackFields:
     def value(field: str) -> object:
         return (getattr(track, field) or None) if field in paths else UNSET
 
-    return TrackFields(title=value("title"), isrc=value("isrc"))
+    seconds: object = UNSET
+    if "stereo_duration" in paths:
+        length = track.stereo_duration
+        is_given = track.HasField("stereo_duration")
+        seconds = length.seconds + length.nanos / 1e9 if is_given else None
+    return TrackFields(title=value("title"), isrc=value("isrc"), stereo_duration=seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.api.domain.changes import UNSET, Unset
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from shared.origin import OriginPolicy
 
 Text = str | Unset | None
+Time = timedelta | Unset | None
+
+MAX_SECONDS = 86_400
+"""The longest recording: a day."""
 
 
 class Reader:
@@ -89,6 +94,45 @@ class Reader:
                 return None
 
         return self.text(field, value, parse)
+
+    def fixed(self, field: str, value: object, known: Collection[str], present: str | None) -> None:
+        """One of the known values, and of what exists already the present one."""
+        self._order.append(field)
+        if isinstance(value, Unset):
+            return
+        if present is not None and value != present:
+            self.refuse(field, "invalid", f"The {field} cannot be changed.")
+        elif value not in known:
+            self.refuse(field, "invalid", f"There is no such {field.replace('_', ' ')}.")
+
+    def profile(self, field: str, value: object, known: Collection[str]) -> Text:
+        """The name of a delivery profile that there is."""
+
+        def parse(text: str) -> str | None:
+            if text not in known:
+                names = ", ".join(sorted(known))
+                self.refuse(field, "invalid", f"A delivery profile is one of {names}.")
+            return text
+
+        return self.text(field, value, parse)
+
+    def seconds(self, field: str, value: object) -> Time:
+        """A length in seconds, more than nothing and at most a day; null clears it."""
+        if self.is_missing(field, value) or isinstance(value, Unset):
+            return UNSET
+        if value is None:
+            return None
+        if (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and 0 < value <= MAX_SECONDS
+            # What is shorter than a microsecond is nothing.
+            and (length := timedelta(seconds=value))
+        ):
+            return length
+        detail = f"A length is a number of seconds over 0, at most {MAX_SECONDS}."
+        self.refuse(field, "invalid", detail)
+        return UNSET
 
     def title(self, field: str, value: object, limit: int) -> Text:
         """A text of at most so many characters, without leading or trailing blanks."""

@@ -7,18 +7,17 @@ a transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from uuid_utils.compat import uuid7
 
-from services.api.db import audit_rows, record_rows, task_rows, track_rows
+from services.api.db import audit_rows, record_rows, report_rows, task_rows, track_rows
 from services.api.domain import changes
 from services.api.domain.changes import UNSET, NewTask, TaskChange, Unset
 from services.api.domain.errors import InvalidFields, RelatedNotFound, Violation
 from services.api.domain.lifecycle import Status
 from services.api.domain.queries import TaskQuery
-from services.api.domain.task import DOLBY_ATMOS, Target, Task
+from services.api.domain.task import DOLBY_ATMOS, MASTER_TYPES, Target, Task
 from services.api.use_cases import masters
 from services.api.use_cases.fields import Reader
 from services.api.use_cases.found import at_version, found
@@ -50,28 +49,38 @@ _WRITE = WRITE_SCOPES[Task]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFields:
-    """The values of a request as the client wrote them; UNSET where it wrote none."""
+    """The values of a request as the client wrote them; UNSET where it wrote none.
+
+    The ``master_type`` is that of a new task, Dolby Atmos if unset; it cannot be changed.
+    """
 
     source_uri: object = UNSET
     isrc: object = UNSET
     declared_md5: object = UNSET
     target: Target | Unset | None = UNSET
+    delivery_profile: object = UNSET
+    master_type: object = UNSET
 
 
 @dataclass(frozen=True, slots=True)
 class ImportTasks:
-    """What clients can do with import tasks."""
+    """What clients can do with import tasks.
+
+    ``profiles`` are the delivery profiles that there are. Of tasks of another master type than
+    ``only``, if it is set, nothing is known here.
+    """
 
     executor: Executor
     rows: TaskRows
     policy: OriginPolicy
+    profiles: Collection[str]
+    only: str | None = None
 
     async def create(
         self,
         who: Principal,
         fields: TaskFields,
         *,
-        master_type: str = DOLBY_ATMOS,
         required: Collection[str] = (),
         options: Options = AT_ONCE,
     ) -> Task:
@@ -80,8 +89,8 @@ class ImportTasks:
         Raises InvalidFields with every violation, also for an ISRC that another valid record
         holds, RelatedNotFound for a target that does not exist, and KeyReused.
         """
-        unit = self.creating(who, fields, master_type=master_type, required=required)
-        asked = ("importTasks", "create", master_type, fields)
+        unit = self.creating(who, fields, required=required)
+        asked = ("importTasks", "create", fields)
         return await run_one_once(self.executor, who, options, asked, unit)
 
     async def batch_create(
@@ -89,7 +98,6 @@ class ImportTasks:
         who: Principal,
         batch: Sequence[TaskFields],
         *,
-        master_type: str = DOLBY_ATMOS,
         required: Collection[str] = (),
         options: Options = AT_ONCE,
     ) -> tuple[Task, ...]:
@@ -98,21 +106,22 @@ class ImportTasks:
             raise InvalidFields(
                 Violation("requests", "invalid", f"A batch has 1 to {MAX_BATCH} requests.")
             )
-        creating = partial(self.creating, who, master_type=master_type, required=required)
-        units = [creating(fields) for fields in batch]
+        units = [self.creating(who, fields, required=required) for fields in batch]
         all_of_them = in_order([_whatever_came_before(unit) for unit in units])
-        asked = ("importTasks.batchCreate", master_type, tuple(batch))
+        asked = ("importTasks.batchCreate", tuple(batch))
         return await run_once(self.executor, who, options, asked, all_of_them)
 
     async def get(self, who: Principal, id_: UUID) -> Task:
         """One task, as it was last committed. Raises NotFound."""
         who.require("tasks:read")
         task = await self.executor.read(lambda c: task_rows.find(c, who.tenant, id_))
-        return found(task, COLLECTION, id_)
+        return self._found(task, id_)
 
     async def list(self, who: Principal, query: TaskQuery) -> Page[Task]:
         """A page of the tenant's tasks, oldest first unless ordered otherwise."""
         who.require("tasks:read")
+        if self.only is not None:
+            query = replace(query, master_types=frozenset({self.only}))
         return await self.executor.read(lambda c: task_rows.fetch_page(c, who.tenant, query))
 
     async def update(
@@ -152,20 +161,19 @@ class ImportTasks:
         asked = ("importTasks", "retry", id_, version)
         return await run_one_once(self.executor, who, options, asked, unit)
 
-    def creating(
-        self, who: Principal, fields: TaskFields, *, master_type: str, required: Collection[str]
-    ) -> Unit:
+    def creating(self, who: Principal, fields: TaskFields, *, required: Collection[str]) -> Unit:
         """The unit of ``create``."""
         who.require(_WRITE)
 
         def unit(transaction: Transaction) -> Task:
             values = self._read(transaction, who, fields, required, None)
             new = NewTask(
-                master_type=master_type,
+                master_type=_type_of(fields),
                 source_uri=_set(values.source_uri),
                 isrc=_set(values.isrc),
                 declared_md5=_set(values.declared_md5),
                 target=None if isinstance(values.target, Unset) else values.target,
+                delivery_profile=_set(values.delivery_profile),
             )
             _check_target(transaction, who.tenant, new.target)
             task = changes.create(
@@ -190,7 +198,7 @@ class ImportTasks:
         who.require(_WRITE)
 
         def unit(transaction: Transaction) -> Task:
-            before = _lock(transaction, who, id_, version)
+            before = self._lock(transaction, who, id_, version)
             wanted = self._read(transaction, who, fields, required, before)
             now = transaction.now()
             after = changes.change(before, wanted, now, transaction.traceparent)
@@ -198,7 +206,8 @@ class ImportTasks:
                 return before
             if after.target != before.target:
                 _check_target(transaction, who.tenant, after.target)
-            if after.status is Status.COMPLETED:
+            is_linked_anew = (after.isrc, after.target) != (before.isrc, before.target)
+            if after.status is Status.COMPLETED and is_linked_anew:
                 after = _replace_record(transaction, after, now)
             self._save(transaction, before, after)
             _audit(transaction, who, "update", id_)
@@ -213,9 +222,10 @@ class ImportTasks:
         who.require(_WRITE)
 
         def unit(transaction: Transaction) -> None:
-            task = _lock(transaction, who, id_, version)
+            task = self._lock(transaction, who, id_, version)
             now = transaction.now()
             keys = record_rows.delete_of_task(transaction, task.id)
+            report_rows.delete_of_task(transaction, task.id)
             self.rows.delete(transaction, replace(task, version=task.version + 1), now)
             masters.doom(transaction, keys | masters.keys_of(task), now)
             _audit(transaction, who, "delete", id_)
@@ -226,13 +236,22 @@ class ImportTasks:
         who.require(_WRITE)
 
         def unit(transaction: Transaction) -> Task:
-            before = _lock(transaction, who, id_, version)
+            before = self._lock(transaction, who, id_, version)
             after = changes.retry(before, transaction.now(), transaction.traceparent)
             self._save(transaction, before, after)
             _audit(transaction, who, "retry", id_)
             return after
 
         return unit
+
+    def _lock(
+        self, transaction: Transaction, who: Principal, id_: UUID, version: int | None
+    ) -> Task:
+        return at_version(self._found(task_rows.lock(transaction, id_, who.tenant), id_), version)
+
+    def _found(self, task: Task | None, id_: UUID) -> Task:
+        is_known = task is not None and self.only in {None, task.master_type}
+        return found(task if is_known else None, COLLECTION, id_)
 
     def _save(self, transaction: Transaction, before: Task, after: Task) -> None:
         self.rows.save(transaction, before, after)
@@ -252,12 +271,19 @@ class ImportTasks:
             isrc=reader.isrc("isrc", fields.isrc),
             declared_md5=reader.md5("declared_md5", fields.declared_md5),
             target=fields.target,
+            delivery_profile=reader.profile(
+                "delivery_profile", fields.delivery_profile, self.profiles
+            ),
         )
         reader.is_missing("target", fields.target)
+        present = before.master_type if before else None
+        reader.fixed("master_type", fields.master_type, MASTER_TYPES, present)
         isrc, id_ = _set(change.isrc), before.id if before else None
         if (
             isrc
             and isrc != (before and before.isrc)
+            # Only Atmos masters have their ISRC alone.
+            and (present or _type_of(fields)) == DOLBY_ATMOS
             and record_rows.isrc_is_taken(transaction.connection, who.tenant, isrc, id_)
         ):
             reader.refuse(*_ISRC_TAKEN)
@@ -272,9 +298,8 @@ def _whatever_came_before(unit: Unit) -> Operation:
     return lambda _: unit
 
 
-def _lock(transaction: Transaction, who: Principal, id_: UUID, version: int | None) -> Task:
-    task = task_rows.lock(transaction, id_, who.tenant)
-    return at_version(found(task, COLLECTION, id_), version)
+def _type_of(fields: TaskFields) -> str:
+    return DOLBY_ATMOS if isinstance(fields.master_type, Unset) else str(fields.master_type)
 
 
 def _check_target(transaction: Transaction, tenant: str, target: Target | None) -> None:

@@ -39,6 +39,7 @@ def replace_record(transaction: Transaction, task: Task, now: datetime) -> Task 
         format=task.format or {},
         problems=task.problems,
         created_at=now,
+        report_generation=task.generation if task.has_report else None,
     )
     won, superseded = record_rows.replace_valid(transaction, record)
     if not won:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from services.api.db import task_rows
-from services.api.domain.lifecycle import Status
-from services.api.domain.runs import Decision, Limits, Outcome, Rules, Run, Stop, Stored
+from services.api.db import report_rows, settings_rows, task_rows, track_rows
+from services.api.domain.lifecycle import Stage, Status
+from services.api.domain.runs import (
+    Accepted,
+    Decision,
+    Go,
+    Limits,
+    Outcome,
+    Refused,
+    Rules,
+    Run,
+    Stop,
+    Stored,
+)
 from services.api.use_cases import masters
 
 if TYPE_CHECKING:
@@ -51,6 +62,8 @@ class Runs:
             now = transaction.now()
             after, decision = self.rules.claim(task, run, now)
             self._save(transaction, task, after, now)
+            if isinstance(decision, Go) and run.stage is Stage.VALIDATE:
+                return _informed(transaction, decision)
             return decision
 
         return await self.executor.write(unit)
@@ -87,6 +100,8 @@ class Runs:
                 recorded = masters.replace_record(transaction, after, now)
                 after = recorded or self.rules.lose_isrc(after)
             self._save(transaction, task, after, now)
+            if after.has_report and isinstance(outcome, (Accepted, Refused)):
+                report_rows.insert(transaction, after, outcome.report, now)
             return True
 
         return await self.executor.write(unit)
@@ -105,3 +120,17 @@ class Runs:
     def _save(self, transaction: Transaction, before: Task, after: Task, now: datetime) -> None:
         self.rows.save(transaction, before, after)
         masters.doom_left(transaction, before, after, now)
+
+
+def _informed(transaction: Transaction, go: Go) -> Go:
+    """With what the tenant has chosen and the target's track knows."""
+    task, connection = go.task, transaction.connection
+    settings = settings_rows.find(connection, task.tenant)
+    track = None
+    if task.target is not None and task.target.type == track_rows.COLLECTION:
+        track = track_rows.find(connection, task.tenant, task.target.id)
+    return replace(
+        go,
+        delivery_profile=task.delivery_profile or settings.delivery_profile,
+        stereo_duration=track.stereo_duration if track else None,
+    )

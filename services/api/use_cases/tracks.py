@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from uuid_utils.compat import uuid7
 
@@ -12,7 +12,7 @@ from services.api.domain.catalogue import Track
 from services.api.domain.changes import UNSET, Unset
 from services.api.domain.errors import InUse
 from services.api.domain.queries import TrackQuery
-from services.api.use_cases.fields import Reader, Text
+from services.api.use_cases.fields import Reader, Text, Time
 from services.api.use_cases.found import at_version, found
 from services.api.use_cases.once import WRITE_SCOPES, run_one_once
 from services.api.use_cases.options import AT_ONCE, Options
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Unit = Callable[[Transaction], Track]
 
+T = TypeVar("T")
+
 __all__ = ["TrackFields", "TrackQuery", "Tracks"]
 
 MAX_TITLE = 255
@@ -39,6 +41,7 @@ class TrackFields:
 
     title: object = UNSET
     isrc: object = UNSET
+    stereo_duration: object = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Tracks:
         who.require(_WRITE)
 
         def unit(transaction: Transaction) -> Track:
-            title, isrc = _read(fields, creating=True)
+            title, isrc, duration = _read(fields, creating=True)
             now = transaction.now()
             track = Track(
                 id=uuid7(),
@@ -101,6 +104,7 @@ class Tracks:
                 version=1,
                 created_at=now,
                 updated_at=now,
+                stereo_duration=_pick(duration, None),
             )
             track_rows.insert(transaction, track)
             _audit(transaction, who, "create", track.id)
@@ -116,11 +120,12 @@ class Tracks:
 
         def unit(transaction: Transaction) -> Track:
             before = _lock(transaction, who, id_, version)
-            title, isrc = _read(fields, creating=False)
+            title, isrc, duration = _read(fields, creating=False)
             changed = replace(
                 before,
                 title=_pick(title, before.title) or before.title,
                 isrc=_pick(isrc, before.isrc),
+                stereo_duration=_pick(duration, before.stereo_duration),
             )
             if changed == before:
                 return before
@@ -155,9 +160,13 @@ def _lock(transaction: Transaction, who: Principal, id_: UUID, version: int | No
     return at_version(found(track, track_rows.COLLECTION, id_), version)
 
 
-def _read(fields: TrackFields, *, creating: bool) -> tuple[Text, Text]:
+def _read(fields: TrackFields, *, creating: bool) -> tuple[Text, Text, Time]:
     reader = Reader({"title"}, creating=creating)
-    values = (reader.title("title", fields.title, MAX_TITLE), reader.isrc("isrc", fields.isrc))
+    values = (
+        reader.title("title", fields.title, MAX_TITLE),
+        reader.isrc("isrc", fields.isrc),
+        reader.seconds("stereo_duration", fields.stereo_duration),
+    )
     reader.finish()
     return values
 
@@ -166,5 +175,5 @@ def _audit(transaction: Transaction, who: Principal, action: str, id_: UUID) -> 
     audit_rows.write(transaction, who, f"tracks.{action}", f"tracks/{id_}")
 
 
-def _pick(value: Text, otherwise: str | None) -> str | None:
+def _pick(value: T | Unset, otherwise: T) -> T:
     return otherwise if isinstance(value, Unset) else value

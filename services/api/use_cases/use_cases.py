@@ -19,13 +19,17 @@ from services.api.use_cases.import_tasks import ImportTasks
 from services.api.use_cases.operations import Operations
 from services.api.use_cases.outbox import Outbox
 from services.api.use_cases.records import Records
+from services.api.use_cases.reports import Reports
 from services.api.use_cases.retention import Retention
 from services.api.use_cases.runs import Runs
+from services.api.use_cases.settings import TenantSettings
 from services.api.use_cases.tokens import Tokens, Verify
 from services.api.use_cases.tracks import Tracks
 from services.api.use_cases.watching import Watching
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from services.api.db.engine import Engines
     from services.api.domain.runs import Limits
     from services.api.signals import Signals
@@ -41,6 +45,8 @@ class UseCases:
     watching: Watching
     tracks: Tracks
     records: Records
+    reports: Reports
+    settings: TenantSettings
     operations: Operations
     audit: Audit
     runs: Runs
@@ -59,20 +65,27 @@ class UseCases:
         encode: EventEncoder,
         policy: OriginPolicy,
         limits: Limits,
+        profiles: Collection[str],
         dispatch_base: timedelta = timedelta(seconds=2),
         verify: Verify | None = None,
     ) -> UseCases:
-        """Wire the use cases to one database; ``verify`` knows an identity provider's tokens."""
+        """Wire the use cases to one database.
+
+        ``profiles`` are the delivery profiles that there are, ``verify`` knows an identity
+        provider's tokens.
+        """
         executor = Executor(engines, signals.notify)
         rows = TaskRows(encode)
         runs = Runs.start(executor, rows, limits)
-        import_tasks = ImportTasks(executor, rows, policy)
+        import_tasks = ImportTasks(executor, rows, policy, profiles)
         return cls(
             tokens=Tokens(executor, verify),
             import_tasks=import_tasks,
             watching=Watching(executor, import_tasks, signals),
             tracks=Tracks(executor),
             records=Records(executor),
+            reports=Reports(executor),
+            settings=TenantSettings(executor, profiles),
             operations=Operations(executor),
             audit=Audit(executor),
             runs=runs,

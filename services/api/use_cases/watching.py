@@ -74,7 +74,8 @@ class Watching:
         """Every change of the tenant's tasks from now on, or since the cursor; never ends.
 
         At least once; of each task the versions ascend. Progress alone is no change. Raises
-        InvalidQuery for a cursor that is none.
+        InvalidQuery for a cursor that is none. Changes of master types that ``import_tasks`` does
+        not know are left out.
         """
         who.require("tasks:read")
         latest = _parse(cursor) if cursor else (datetime.now(UTC), _FIRST)
@@ -85,6 +86,8 @@ class Watching:
             while True:
                 async for found in self._since((max(latest[0] - OVERLAP, floor), _FIRST), who):
                     latest = max(latest, found.moment)
+                    if self.import_tasks.only not in {None, found.master_type}:
+                        continue
                     if sent.get(found.moment[1], (0, floor))[0] < found.version:
                         sent[found.moment[1]] = (found.version, found.moment[0])
                         yield _change(found, latest)

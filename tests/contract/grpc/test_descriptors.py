@@ -28,7 +28,15 @@ PUBLIC = ".stagedoor.v1."
 TIMESTAMP = ".google.protobuf.Timestamp"
 REPEATED = FieldDescriptorProto.LABEL_REPEATED
 BEHAVIOR = field_behavior_pb2.FieldBehavior
-RESOURCES = ("ImportTask", "Track", "Record", "AuditEntry")
+COLLECTED = ("ImportTask", "Track", "Record", "AuditEntry")
+SINGLETONS = {
+    "Settings": ["settings"],
+    "ValidationReport": [
+        "importTasks/{import_task}/validationReport",
+        "records/{record}/validationReport",
+    ],
+}
+"""Resources of which there is one, by itself or below another (AIP-156), with their names."""
 STANDARD = ("List", "Get", "Create", "Update", "Delete")
 # Words of the inside: they must not be seen in the public contract.
 INTERNAL = re.compile(r"(?<!^request)_id$|_at$|tenant|blob|claim|lease|run_|due|published")
@@ -135,7 +143,7 @@ def of_kind(contract: Contract, *verbs: str) -> list[MethodDescriptorProto]:
 
 def test_a_resource_has_a_name_and_a_type(contract: Contract) -> None:
     """AIP-122, AIP-123, AIP-203."""
-    assert contract.resources.keys() == {f"{PUBLIC}{n}" for n in RESOURCES}
+    assert contract.resources.keys() == {f"{PUBLIC}{n}" for n in (*COLLECTED, *SINGLETONS)}
     for name, message in contract.resources.items():
         first = message.field[0]
         assert (first.name, first.number) == ("name", 1), name
@@ -143,13 +151,17 @@ def test_a_resource_has_a_name_and_a_type(contract: Contract) -> None:
         resource = message.options.Extensions[resource_pb2.resource]
         assert resource.type == f"stagedoor.dev/{message.name}"
         assert resource.singular == message.name[0].lower() + message.name[1:]
-        assert resource.plural == re.sub("ys$", "ies", f"{resource.singular}s")
-        assert list(resource.pattern) == [f"{resource.plural}/{{{snake(message.name)}}}"]
+        plural = re.sub("ss$", "s", re.sub("ys$", "ies", f"{resource.singular}s"))
+        assert resource.plural == plural
+        usual = [f"{resource.plural}/{{{snake(message.name)}}}"]
+        assert list(resource.pattern) == SINGLETONS.get(message.name, usual)
 
 
 def test_a_resource_tells_when_it_was_made(contract: Contract) -> None:
-    """AIP-148."""
+    """AIP-148; a singleton is never made (AIP-156)."""
     for name, message in contract.resources.items():
+        if message.name in SINGLETONS:
+            continue
         assert "create_time" in {field.name for field in message.field}, name
 
 
@@ -207,7 +219,9 @@ def test_update_takes_a_mask(contract: Contract) -> None:
     """AIP-134."""
     for method in of_kind(contract, "Update"):
         fields = contract.request(method)
-        assert fields.keys() == {snake(noun(method)), "update_mask", "validate_only"}
+        is_one = noun(method) in SINGLETONS
+        more = set() if is_one else {"validate_only"}
+        assert fields.keys() == {snake(noun(method)), "update_mask"} | more
         resource, mask = fields[snake(noun(method))], fields["update_mask"]
         assert behaviors(resource) == {BEHAVIOR.Value("REQUIRED")}
         assert resource.type_name == method.output_type == PUBLIC + noun(method)
@@ -294,7 +308,8 @@ def test_times_are_named_for_what_happens(contract: Contract) -> None:
     """AIP-142: an imperative verb or a noun, never a past tense, always a Timestamp."""
     for name, message in contract.messages.items():
         for field in message.field:
-            is_time = field.name.endswith("_time")
+            # What is measured over time is none.
+            is_time = field.name.endswith("_time") and field.name != "over_time"
             assert is_time == (field.type_name == TIMESTAMP), f"{name}.{field.name}"
             assert not re.search("ed_time$", field.name), f"{name}.{field.name}"
 

@@ -124,10 +124,10 @@ def rules() -> Iterator[Rule]:
     for service in SERVICES:
         for method in descriptor_pool.Default().FindServiceByName(service).methods:
             options = MethodOptions.FromString(method.GetOptions().SerializeToString())
-            rule = options.Extensions[annotations_pb2.http]
-            verb = rule.WhichOneof("pattern")
-            assert not rule.additional_bindings, method.full_name
-            yield Rule(method, verb, getattr(rule, verb), rule.body)
+            first = options.Extensions[annotations_pb2.http]
+            for rule in (first, *first.additional_bindings):
+                verb = rule.WhichOneof("pattern")
+                yield Rule(method, verb, getattr(rule, verb), rule.body)
 
 
 RULES = list(rules())
@@ -172,7 +172,7 @@ def filled(rule: Rule) -> Message:
 
 
 def test_the_annotations_are_those_of_all_methods() -> None:
-    assert len(RULES) == 17
+    assert len({rule.method.full_name for rule in RULES}) == 20
     assert len({(rule.verb, rule.template) for rule in RULES}) == len(RULES)
 
 
@@ -180,7 +180,9 @@ def test_the_annotations_are_those_of_all_methods() -> None:
 def test_a_rule_is_well_formed(rule: Rule) -> None:
     fields = rule.method.input_type
     assert rule.verb in {"get", "post", "patch", "delete"}
-    assert re.fullmatch(r"/v1/(\w+|\{[a-z_.]+=\w+/\*\})(:[a-zA-Z]+)?", rule.template)
+    # A collection, a resource of one, or a singleton: by itself or below a resource (AIP-156).
+    name = r"\{[a-z_.]+=\w+(/\*(/\w+)?)?\}"
+    assert re.fullmatch(rf"/v1/(\w+|{name})(:[a-zA-Z]+)?", rule.template)
     for path in rule.variables:
         field = field_at(fields, path)
         assert field.cpp_type == FieldDescriptor.CPPTYPE_STRING

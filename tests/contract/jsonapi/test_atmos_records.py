@@ -65,7 +65,7 @@ async def test_get(client: Client, core: Core) -> None:
                 },
             },
             "links": {"self": url},
-            "meta": {"warnings": []},
+            "meta": {"warnings": [], "validationReport": None},
         },
         "jsonapi": {"version": "1.0"},
         "links": {"self": url, "describedby": "https://domain.com/api/v1/openapi.json"},

@@ -393,6 +393,7 @@ async def test_progress_and_the_next_attempt(client: Client, core: Core) -> None
         "nextAttemptAt": None,
         "failure": None,
         "warnings": [],
+        "validationReport": None,
     }
     run = await core.claim(task.id, Stage.DOWNLOAD)
     await core.use_cases.runs.progress(task.id, run, 5, 10)

@@ -35,6 +35,7 @@ async def test_from_create_to_delete(client: Client) -> None:
                 "isrc": "USRC17607839",
                 "createdAt": moment,
                 "updatedAt": moment,
+                "durationSeconds": None,
             },
             "links": {"self": url},
         },

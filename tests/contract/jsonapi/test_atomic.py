@@ -150,6 +150,7 @@ async def test_all_or_nothing(client: Client, core: Core) -> None:
             "/data/attributes",
         ),
         ({"op": "add", "href": "/api/v1/tracks", "data": {"type": TASKS}}, 409, "/data/type"),
+        (_add_track() | {"href": f"/api/v1/tracks/{UNKNOWN}"}, 400, ""),
         ({"op": "add", "ref": {"type": "tracks", "id": UNKNOWN}}, 400, ""),
         ({"op": "add", "ref": {"type": "tracks", "id": UNKNOWN}, "href": "x"}, 400, ""),
         (_add_task(lid="late"), 400, "/data/relationships/track/data/lid"),
@@ -171,6 +172,7 @@ async def test_all_or_nothing(client: Client, core: Core) -> None:
         (_add_track() | {"href": "/api/v1/tracks?include=x"}, 400, "/href"),
         ({"op": "remove", "href": f"https://elsewhere.example/tracks/{UNKNOWN}"}, 400, "/href"),
         ({"op": "remove", "href": f"/api/v1/{TASKS}/{UNKNOWN}/track"}, 400, "/href"),
+        ({"op": "update", "href": f"/api/v1/{TASKS}/{UNKNOWN}/x/track"}, 400, "/href"),
         (
             {"op": "remove", "ref": {"type": TASKS, "id": UNKNOWN, "relationship": "track"}},
             403,
@@ -195,6 +197,13 @@ async def test_operations_that_make_no_sense(
     assert answer.status == status, answer.body
     assert [where for where, _ in answer.refusals] == [f"/atomic:operations/1{pointer}"]
     assert await _count(client, "tracks") == 0
+
+
+@pytest.mark.parametrize("base", ["https://elsewhere.example/api/v1", "/api/v2", "tracks:"])
+async def test_a_link_that_leads_out_of_the_api(client: Client, base: str) -> None:
+    answer = await _run(client, {"op": "remove", "href": f"{base}/tracks/{UNKNOWN}"})
+    detail = "The member href must be a link into this API."
+    assert (answer.status, answer.refusals) == (400, [("/atomic:operations/0/href", detail)])
 
 
 async def test_what_is_wrong_is_said_at_once(client: Client) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,15 +22,17 @@ from services.api.domain.lifecycle import Stage, Status
 from services.api.signals import cancel_topic
 from services.api.use_cases.dead_letters import MAX_PAYLOAD_BYTES
 from services.api.use_cases.runs import Runs
+from services.api.use_cases.settings import SettingsFields
+from services.api.use_cases.tracks import TrackFields
 from shared.bus import streams, subjects
 from shared.bus.envelope import Envelope
-from shared.bus.errors import BusUnavailable, NoAnswer
+from shared.bus.errors import BusUnavailable, NoAnswer, TopologyMissing
 from shared.bus.roles import Role
 from shared.problems import Format, Problem, Severity
 from shared.stage import wire
 from shared.stage.job import Accepted, Failed, Job, Outcome, Progress, Refused, Released, Stored
 from shared.stage.messages import ClaimRequest, Command, Go, ProgressRequest, Report, Stop
-from tests.support.core import Core, a_principal
+from tests.support.core import PACKED, Core, a_principal
 from tests.support.nats import ACK_WAIT
 from tests.support.scripted import ScriptedStage, working
 
@@ -112,6 +116,43 @@ async def test_a_task_goes_from_pending_to_its_record(
     assert done.format["codec"] == "PCM"
 
 
+class Reporting(Quick):
+    """A validator that remembers its job and sends a report."""
+
+    def __init__(self) -> None:
+        super().__init__("validate")
+        self.job: Job | None = None
+
+    async def run(self, job: Job, progress: Progress) -> Outcome:
+        self.job = job
+        outcome = await super().run(job, progress)
+        assert isinstance(outcome, Accepted)
+        return replace(outcome, report=PACKED)
+
+
+async def test_a_validator_is_told_what_to_judge_by_and_its_report_is_kept(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    cases, stage = core.use_cases, Reporting()
+    who = a_principal("default", "admin")
+    await cases.settings.update(who, SettingsFields(delivery_profile="apple-music"))
+    task = await core.task()
+    assert task.target is not None
+    await cases.tracks.update(who, task.target.id, TrackFields(stereo_duration=215.04))
+    async with (
+        loops.running(),
+        working(nats_server, Quick("download")),
+        working(nats_server, stage),
+    ):
+        await until(core, task.id, Status.COMPLETED)
+    assert stage.job is not None
+    assert (stage.job.delivery_profile, stage.job.stereo_duration_seconds) == (
+        "apple-music",
+        215.04,
+    )
+    assert await cases.reports.of_task(who, task.id) == gzip.decompress(PACKED)
+
+
 async def test_every_step_is_told_to_the_world_in_order(
     core: Core, loops: Loops, nats_server: NatsServer
 ) -> None:
@@ -151,6 +192,15 @@ async def test_the_reader_of_reports_heals_a_wiped_broker(loops: Loops) -> None:
     async with loops.bus.pulling(streams.REPORTS, "api") as puller:
         await loops.reports.round(puller)
         assert await puller.pull(1, A_MOMENT) == []
+
+
+async def test_the_dispatcher_heals_a_wiped_broker(core: Core, loops: Loops) -> None:
+    await core.task()
+    loops.dispatcher._ensure_at = float("inf")  # noqa: SLF001 - as if it had just been there
+    with pytest.raises(TopologyMissing):
+        await loops.dispatcher.round()
+    await loops.dispatcher.round()
+    assert await core.use_cases.dispatch.due(10) == ()
 
 
 async def test_without_a_broker_the_rows_stay_due(

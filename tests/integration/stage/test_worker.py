@@ -6,6 +6,7 @@ import asyncio
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
@@ -42,6 +43,15 @@ async def drained(api: ScriptedApi) -> None:
     async with asyncio.timeout(10):
         while await api.commands_left():  # noqa: ASYNC110 - the broker tells nobody
             await asyncio.sleep(0.02)
+
+
+async def refuse_reports(server: NatsServer) -> None:
+    """Let the stream of reports take nothing, until its topology is ensured."""
+    async with server.client(Role.API) as client:
+        js = client.jetstream()
+        config = (await js.stream_info(streams.REPORTS)).config
+        config.max_bytes = 1
+        await js.update_stream(config)
 
 
 @pytest.mark.usefixtures("worker")
@@ -154,6 +164,7 @@ async def test_a_cancel_hint_ends_runs_of_its_generation_and_older_only(
     await api.command(generation=2)
     await started(stage)
     await api.cancel(generation=1)
+    await api.cancel(generation=2, task_id=UUID(int=0))
     await asyncio.sleep(0.1)
     assert not stage.cancelled.is_set()
     await api.cancel(generation=hinted)
@@ -240,13 +251,8 @@ async def test_a_wiped_broker_costs_nothing_but_time(
 ) -> None:
     await api.command()
     job, _ = await started(stage)
-    nats_server.kill()
-    nats_server.wipe()
-    nats_server.start()
+    await api.lose_everything(nats_server)
     stage.end(job)
-    async with asyncio.timeout(10):
-        while not api.bus.connected:  # noqa: ASYNC110 - the bus has no event for it
-            await asyncio.sleep(0.01)
     await asyncio.sleep(0.5)  # the worker meets the empty broker
     await api.bus.ensure_topology(ACK_WAIT)
     assert (await api.one_report()).outcome == stored(job)
@@ -255,15 +261,31 @@ async def test_a_wiped_broker_costs_nothing_but_time(
     assert again.generation == 2
 
 
+async def test_a_run_answers_for_its_command_that_a_wiped_broker_was_given_anew(
+    api: ScriptedApi, stage: ScriptedStage, nats_server: NatsServer
+) -> None:
+    async with working(nats_server, stage, slots=2):
+        api.script = [Stop("stale")]
+        await api.command(generation=1)  # so that the next has another place in the stream
+        await drained(api)
+        await api.command(generation=2)
+        job, _ = await started(stage)
+        await api.lose_everything(nats_server)
+        await api.bus.ensure_topology(ACK_WAIT)
+        await api.command(generation=2)
+        await api.command_taken()
+        stage.end(job)
+        await api.one_report()
+        await drained(api)
+    assert (api.claims.qsize(), stage.started.qsize()) == (2, 0)
+
+
 async def test_the_report_is_out_before_the_command_is_acknowledged(
     api: ScriptedApi, stage: ScriptedStage, nats_server: NatsServer
 ) -> None:
     """While the stream of reports takes nothing, the command stays."""
-    async with nats_server.client(Role.API) as client, working(nats_server, stage):
-        js = client.jetstream()
-        config = (await js.stream_info(streams.REPORTS)).config
-        config.max_bytes = 1
-        await js.update_stream(config)
+    async with working(nats_server, stage):
+        await refuse_reports(nats_server)
         await api.command()
         job, _ = await started(stage)
         stage.end(job)
@@ -272,6 +294,22 @@ async def test_the_report_is_out_before_the_command_is_acknowledged(
         await api.bus.ensure_topology(ACK_WAIT)
         assert (await api.one_report()).outcome == stored(job)
         await drained(api)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_report_that_waits_is_dropped_with_the_claim(
+    api: ScriptedApi, stage: ScriptedStage, nats_server: NatsServer
+) -> None:
+    await refuse_reports(nats_server)
+    await api.command()
+    job, _ = await started(stage)
+    stage.end(job)
+    await asyncio.sleep(0.5)  # the report meets the full stream
+    api.go_on = False
+    await drained(api)
+    await api.bus.ensure_topology(ACK_WAIT)
+    assert await api.reports(SHORT) == []
+    assert not stage.cancelled.is_set()
 
 
 class Poison(ScriptedStage):

@@ -185,7 +185,7 @@ async def test_operations_build_on_each_other_in_one_transaction(any_core: Core)
         fields = TaskFields(
             source_uri="https://cdn.example.com/m.wav", target=Target("tracks", done[0].id)
         )
-        return cases.import_tasks.creating(WHO, fields, master_type="dolby_atmos", required=())
+        return cases.import_tasks.creating(WHO, fields, required=())
 
     track, task, gone = await cases.operations.run(
         WHO,

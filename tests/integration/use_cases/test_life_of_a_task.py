@@ -47,7 +47,12 @@ async def test_every_change_leaves_its_event_and_the_totals_are_right(any_core: 
         lambda c: {(r.collection, r.status): r.n for r in c.execute(select(totals)) if r.n}
     )
     assert kept.pop(("audit_log", "")) == 2
-    assert kept == {("import_tasks", "completed"): 1, ("records", "valid"): 1, ("tracks", ""): 1}
+    assert kept == {
+        ("import_tasks", "completed"): 1,
+        ("tasks.dolby_atmos", "completed"): 1,
+        ("records", "valid"): 1,
+        ("tracks", ""): 1,
+    }
     await any_core.use_cases.import_tasks.delete(WHO, done.id)
     kept = await any_core.use_cases.executor.read(
         lambda c: {(r.collection, r.status): r.n for r in c.execute(select(totals)) if r.n}

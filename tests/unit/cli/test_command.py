@@ -47,7 +47,7 @@ async def test_wrong_usage_is_exit_code_2(alone: Stagedoor) -> None:
     results = await asyncio.gather(
         alone("nope"),
         alone("tasks", "list", "--page-size", "0"),
-        alone("import", "https://x.example/"),
+        alone("import"),
         alone("inspect", "file", "--profile", "nope"),
     )
     for result in results:

@@ -51,6 +51,11 @@ def test_a_name_is_read_as_it_was_written(id_: UUID) -> None:
     assert names.parse(names.name_of("tracks", id_), "records") is None
 
 
+@pytest.mark.parametrize("id_", [ID.hex, f"{{{ID}}}", ID.urn, f"{ID}\n", f" {ID}", f"/{ID}"])
+def test_an_id_in_a_name_has_one_spelling(id_: str) -> None:
+    assert names.parse(f"tracks/{id_}", "tracks") is None
+
+
 @UNTIMED
 @given(st.text())
 def test_other_text_is_no_name(text: str) -> None:

@@ -221,6 +221,31 @@ def test_wrong_linkage(
     assert (found, at) == (status, pointer)
 
 
+@pytest.mark.parametrize("members", [{"lid": "a"}, {"id": AUTHOR, "lid": "unheard of"}])
+def test_a_local_id_stands_where_there_is_no_id(
+    books: Resource[Any], members: dict[str, str]
+) -> None:
+    document = _author({"data": {"type": "authors", **members}})
+    fields = parse_new(document, books, TYPES, {("authors", "a"): UUID(AUTHOR)})
+    assert fields == {"writer": Target("authors", UUID(AUTHOR))}
+
+
+@pytest.mark.parametrize(
+    ("lids", "detail", "pointer"),
+    [
+        ({("copies", "a"): UUID(AUTHOR)}, "The local id a was not given before.", "/lid"),
+        (None, "The member id is required.", ""),
+    ],
+)
+def test_a_local_id_that_stands_for_nothing(
+    books: Resource[Any], lids: dict[tuple[str, str], UUID] | None, detail: str, pointer: str
+) -> None:
+    document = _author({"data": {"type": "authors", "lid": "a"}})
+    refusals = _refusals(lambda: parse_new(document, books, TYPES, lids))
+    at = f"/data/relationships/mainAuthor/data{pointer}"
+    assert refusals == [(400, NON_COMPLIANT, detail, at)]
+
+
 @pytest.mark.parametrize(
     "text", ["", "x", BOOK.replace("-", ""), f"{{{BOOK}}}", f"urn:uuid:{BOOK}", f"{BOOK}\n"]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.problems import Format, Problem, Severity
 from shared.stage import wire
-from shared.stage.bounds import MAX_DETAIL, MAX_PROBLEMS, MAX_TEXT, clean
+from shared.stage.bounds import MAX_DETAIL, MAX_PROBLEMS, MAX_REPORT_BYTES, MAX_TEXT, clean
 from shared.stage.checks import MAX_DURATION, MAX_MESSAGE_BYTES
 from shared.stage.job import Accepted, Failed, Job, Outcome, Refused, Released, Stored
 from shared.stage.messages import (
@@ -87,6 +88,11 @@ def test_commands_claims_progress_and_cancels_come_out_as_they_went_in() -> None
     "reply",
     [
         Go(JOB, timedelta(seconds=2.5), timedelta(hours=12)),
+        Go(
+            replace(JOB, delivery_profile="umg", stereo_duration_seconds=215.04),
+            timedelta(seconds=2.5),
+            timedelta(hours=12),
+        ),
         Later(timedelta(milliseconds=1500)),
         Stop("stale"),
     ],
@@ -100,7 +106,8 @@ def test_answers_to_claims_come_out_as_they_went_in(reply: Go | Later | Stop) ->
     [
         STORED,
         Accepted(md5=MD5, size_bytes=5, format=SEEN, problems=(ERROR,)),
-        Refused(problems=(ERROR,), format=SEEN),
+        Accepted(md5=MD5, size_bytes=5, format=SEEN, report=b"zipped"),
+        Refused(problems=(ERROR,), format=SEEN, report=bytes(MAX_REPORT_BYTES)),
         Refused(problems=(ERROR,)),
         Failed(problem=ERROR),
         Failed(problem=ERROR, retry_after=timedelta(seconds=30)),
@@ -109,6 +116,18 @@ def test_answers_to_claims_come_out_as_they_went_in(reply: Go | Later | Stop) ->
 )
 def test_outcomes_come_out_as_they_went_in(outcome: Outcome) -> None:
     assert told(outcome) == outcome
+
+
+def test_a_report_that_is_too_large_is_dropped_and_the_verdict_counts() -> None:
+    large = bytes(MAX_REPORT_BYTES + 1)
+    accepted = Accepted(md5=MD5, size_bytes=5, format=SEEN)
+    refused = Refused(problems=(ERROR,))
+    for outcome in (accepted, refused):
+        assert told(replace(outcome, report=large)) == outcome
+    sent = pb.RunReport.Accepted(md5=MD5, report=large)
+    received = wire.decode_report(report(accepted=sent), TASK).outcome
+    assert isinstance(received, Accepted)
+    assert received.report == b""
 
 
 @pytest.mark.parametrize("severity", list(Severity))

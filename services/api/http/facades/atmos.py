@@ -6,7 +6,9 @@ it; tracks and records follow in the same style. What it tells beyond that docum
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +22,7 @@ from services.api.http.jsonapi.app import make_jsonapi_app
 from services.api.http.jsonapi.operations import Following, Operations, Served, Units
 from services.api.http.jsonapi.parse import parse_id
 from services.api.http.jsonapi.resource import Attribute, Filter, Resource, Sort, ToOne
+from services.api.use_cases.fields import MAX_SECONDS
 from services.api.use_cases.import_tasks import TaskFields
 from services.api.use_cases.tracks import MAX_TITLE, TrackFields
 
@@ -34,9 +37,9 @@ if TYPE_CHECKING:
     from services.api.http.jsonapi.queries import Query
     from services.api.use_cases.import_tasks import ImportTasks
     from services.api.use_cases.records import Records
+    from services.api.use_cases.reports import Reports
     from services.api.use_cases.tracks import Tracks
     from services.api.use_cases.use_cases import UseCases
-    from services.api.use_cases.watching import Watching
 
 PREFIX = "/api/v1"
 
@@ -167,6 +170,14 @@ TASKS: Resource[Task] = Resource(
         Attribute(name="validationErrors", kind=list[Problem] | None, read=_validation_errors),
         Attribute(name="createdAt", kind=datetime, read=attrgetter("created_at")),
         Attribute(name="updatedAt", kind=datetime, read=attrgetter("updated_at")),
+        # What the published document does not have comes last.
+        Attribute(
+            name="deliveryProfile",
+            kind=str | None,
+            read=attrgetter("delivery_profile"),
+            field="delivery_profile",
+            invalid="must be the name of a delivery profile",
+        ),
     ),
     relationships=(
         ToOne(name="track", type="tracks", linkage=_track_id, field="target"),
@@ -185,10 +196,14 @@ TASKS: Resource[Task] = Resource(
     meta=_task_meta,
     version=attrgetter("version"),
     required=_REQUIRED,
+    has_report=attrgetter("has_report"),
 )
 
 
-def _task_operations(tasks: ImportTasks, watching: Watching) -> Operations[Task]:
+def _task_operations(use_cases: UseCases) -> Operations[Task]:
+    """Of Atmos tasks alone: of other master types this document knows nothing."""
+    tasks = replace(use_cases.import_tasks, only=DOLBY_ATMOS)
+    watching = replace(use_cases.watching, import_tasks=tasks)
     return Operations(
         list=lambda who, query: tasks.list(who, TaskQuery(**_slice(query))),
         get=tasks.get,
@@ -210,19 +225,22 @@ def _task_operations(tasks: ImportTasks, watching: Watching) -> Operations[Task]
             is_final=lambda task: task.status in FINAL,
             changes=watching.changes,
         ),
+        report=partial(use_cases.reports.of_task, only=DOLBY_ATMOS),
     )
 
 
 def _task_units(tasks: ImportTasks) -> Units:
     return Units(
-        creating=lambda who, fields: tasks.creating(
-            who, TaskFields(**fields), master_type=DOLBY_ATMOS, required=_REQUIRED
-        ),
+        creating=lambda who, fields: tasks.creating(who, TaskFields(**fields), required=_REQUIRED),
         updating=lambda who, id_, fields: tasks.updating(
             who, id_, TaskFields(**fields), required=_REQUIRED
         ),
         deleting=tasks.deleting,
     )
+
+
+def _stereo_seconds(track: Track) -> float | None:
+    return None if track.stereo_duration is None else track.stereo_duration.total_seconds()
 
 
 TRACKS: Resource[Track] = Resource(
@@ -239,6 +257,13 @@ TRACKS: Resource[Track] = Resource(
         Attribute(name="isrc", kind=str | None, read=attrgetter("isrc"), field="isrc"),
         Attribute(name="createdAt", kind=datetime, read=attrgetter("created_at")),
         Attribute(name="updatedAt", kind=datetime, read=attrgetter("updated_at")),
+        Attribute(
+            name="durationSeconds",
+            kind=Annotated[float, msgspec.Meta(gt=0, le=MAX_SECONDS)] | None,
+            read=_stereo_seconds,
+            field="stereo_duration",
+            invalid="must be a number of seconds, over 0 and at most a day",
+        ),
     ),
     filters=(Filter(name="id", field="ids", parse=parse_id),),
     sorts=(
@@ -285,6 +310,10 @@ def _format(record: Record) -> Format:
     )
 
 
+def _atmos_task_id(record: Record) -> UUID | None:
+    return record.task_id if record.master_type == DOLBY_ATMOS else None
+
+
 def _record_meta(record: Record) -> Mapping[str, object]:
     return {"warnings": _problems(record.problems, "warning", "info")}
 
@@ -302,7 +331,7 @@ RECORDS: Resource[Record] = Resource(
     ),
     relationships=(
         ToOne(name="track", type="tracks", linkage=_track_id),
-        ToOne(name="importTask", type="atmos-import-tasks", linkage=attrgetter("task_id")),
+        ToOne(name="importTask", type="atmos-import-tasks", linkage=_atmos_task_id),
     ),
     filters=(
         Filter(name="id", field="ids", parse=parse_id),
@@ -311,13 +340,15 @@ RECORDS: Resource[Record] = Resource(
     ),
     sorts=(Sort(name="createdAt", field="created_at"),),
     meta=_record_meta,
+    has_report=lambda record: record.report_generation is not None,
 )
 
 
-def _record_operations(records: Records) -> Operations[Record]:
+def _record_operations(records: Records, reports: Reports) -> Operations[Record]:
     return Operations(
         list=lambda who, query: records.list(who, RecordQuery(**_slice(query))),
         get=records.get,
+        report=reports.of_record,
     )
 
 
@@ -335,9 +366,9 @@ def _slice(query: Query) -> dict[str, Any]:
 def make_facade(use_cases: UseCases, public_url: str | None) -> web.Application:
     """The application to mount at PREFIX; ``public_url`` starts every link."""
     return make_jsonapi_app(
-        Served(TASKS, _task_operations(use_cases.import_tasks, use_cases.watching)),
+        Served(TASKS, _task_operations(use_cases)),
         Served(TRACKS, _track_operations(use_cases.tracks)),
-        Served(RECORDS, _record_operations(use_cases.records)),
+        Served(RECORDS, _record_operations(use_cases.records, use_cases.reports)),
         prefix=PREFIX,
         public_url=public_url,
         authenticate=use_cases.tokens.authenticate,

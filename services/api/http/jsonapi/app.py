@@ -13,6 +13,7 @@ from services.api.http.jsonapi.endpoints import Endpoints
 from services.api.http.jsonapi.events import Streams
 from services.api.http.jsonapi.feeds import Feeds
 from services.api.http.jsonapi.middlewares import error_boundary, negotiation
+from services.api.http.jsonapi.reports import Reports
 from services.api.http.traces import traced
 
 if TYPE_CHECKING:
@@ -51,3 +52,5 @@ def _routes(api: Api, streams: Streams) -> Iterator[web.RouteDef]:
         following = each.operations.following
         if following is not None:
             yield from Feeds(api, each.resource, following, streams).routes()
+        if each.operations.report is not None:
+            yield from Reports(each.resource, each.operations.report).routes()

@@ -32,6 +32,8 @@ JSONAPI = {"version": "1.0"}
 BY_CURSOR = {"version": "1.1", "profile": [cursors.PROFILE]}
 DESCRIPTION = "openapi.json"
 """Where, below the base, the API describes itself."""
+REPORT = "validation-report"
+"""Where, below a resource, its validation report is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,15 @@ class Documents:
                 rendered[name] = members
         rendered["links"] = {"self": self.url(resource, item)}
         if resource.meta is not None:
-            meta = resource.meta(item)
+            meta = {**resource.meta(item), **self._report(resource, item)}
             rendered["meta"] = {name: _value(value) for name, value in meta.items()}
         return rendered
+
+    def _report(self, resource: Resource[T], item: T) -> Document:
+        if resource.has_report is None:
+            return {}
+        url = f"{self.url(resource, item)}/{REPORT}"
+        return {"validationReport": url if resource.has_report(item) else None}
 
     def url(self, resource: Resource[T], item: T) -> str:
         """Where a resource is."""

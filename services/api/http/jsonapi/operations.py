@@ -55,7 +55,8 @@ class Operations(Generic[T]):
     """What can be done with a resource; without create, update or delete it is read-only.
 
     ``create`` and ``update`` take the core's fields that the client gave. ``actions`` are
-    operations of their own, as POST to ``{id}/{name}``.
+    operations of their own, as POST to ``{id}/{name}``. ``report`` gives the JSON of a resource's
+    validation report.
     """
 
     list: Callable[[Principal, Query], Awaitable[Page[T]]]
@@ -66,6 +67,7 @@ class Operations(Generic[T]):
     actions: Mapping[str, Act[T]] = field(default_factory=dict)
     units: Units | None = None
     following: Following[T] | None = None
+    report: Callable[[Principal, UUID], Awaitable[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ class Resource(Generic[T]):
     Every relationship can be included. ``meta`` gives what is told about an object beyond its
     attributes. ``version`` gives the number that grows with every change; a resource with one can
     be changed on condition (If-Match). ``required`` are the core's fields that a new one needs.
+    ``has_report`` says whether an object has a validation report; its URL is then in ``meta``.
     """
 
     type: str
@@ -98,6 +99,7 @@ class Resource(Generic[T]):
     meta: Callable[[T], Mapping[str, object]] | None = None
     version: Callable[[T], int] | None = None
     required: tuple[str, ...] = ()
+    has_report: Callable[[T], bool] | None = None
 
     @cached_property
     def fields(self) -> frozenset[str]:

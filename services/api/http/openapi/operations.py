@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from services.api.http.jsonapi.atomic import EXTENSION
+from services.api.http.jsonapi.documents import REPORT
 from services.api.http.jsonapi.media import MEDIA_TYPE
 from services.api.http.jsonapi.resource import label
 from services.api.http.openapi import parameters, responses
@@ -83,13 +84,22 @@ class _Routes:
             case [_, segment] if segment in segments:
                 return {"GET": partial(self._related, segments[segment])}
             case [_, name]:
-                watch = {"GET": self._watch} if name == EVENTS else {}
-                return {"POST": partial(self._act, name), **watch}
+                readable = {EVENTS: self._watch, REPORT: self._report}
+                reading = {"GET": readable[name]} if name in readable else {}
+                return {"POST": partial(self._act, name), **reading}
         return {}
 
     def _watch(self) -> Json:
         summary = f"Watch one of the {self.words}"
         return _stream(f"watch{self.name}", summary, [self.resource.type], [parameters.ID])
+
+    def _report(self) -> Json:
+        return self._operation(
+            f"get{self.name}{pascal(REPORT)}",
+            f"Read the validation report of one of the {self.words}",
+            [parameters.ID, parameters.IF_NONE_MATCH],
+            responses.report(),
+        )
 
     def _list(self) -> Json:
         return self._operation(

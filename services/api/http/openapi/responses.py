@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from services.api.http.jsonapi.media import MEDIA_TYPE
+from services.api.http.jsonapi.reports import JSON
 from services.api.http.openapi.schemas import ref
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ def found(schema: str, description: str, *, one: bool = False) -> Json:
     unchanged = {"description": "It still has this ETag.", "headers": _headers("ETag")}
     good = {200: _document(schema, description, "ETag"), 304: unchanged}
     return _answers(good, *(_OF_ONE if one else ()))
+
+
+def report() -> Json:
+    """Of a validation report, which is no JSON:API document."""
+    answers = found("ValidationReport", "As ValidationReport of the gRPC contract.", one=True)
+    answers["200"]["content"] = {JSON: answers["200"]["content"].pop(MEDIA_TYPE)}
+    return answers
 
 
 def written(schema: str, *, status: int, conflicts: bool = True) -> Json:

@@ -29,6 +29,15 @@ COMMON: Mapping[str, Json] = {
     },
     "Links": _LINKS,
     "Meta": {"type": "object", "additionalProperties": True},
+    "ValidationReport": {
+        "type": "object",
+        "properties": {
+            "accepted": {"type": "boolean"},
+            "profile": {"type": "string"},
+            "problems": {"type": "array", "items": {"type": "object"}},
+        },
+        "additionalProperties": True,
+    },
     "Error": {
         "type": "object",
         "properties": {
