@@ -91,7 +91,7 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True):
     true_peak_margin_db: float
     tracks: tuple[Track, ...]
     identical: tuple[Pair, ...]
-    over_time: tuple[Moment, ...]
+    moments: tuple[Moment, ...]
 
     @classmethod
     def of(cls, measured: AudioMeasurement) -> Audio:
@@ -107,7 +107,7 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True):
             true_peak_margin_db=measured.true_peak_margin_db,
             tracks=tuple(_track(each) for each in measured.tracks),
             identical=tuple(Pair(*numbers) for numbers in measured.identical),
-            over_time=tuple(_moment(each) for each in measured.over_time),
+            moments=tuple(_moment(each) for each in measured.moments),
         )
 
 

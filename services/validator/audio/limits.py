@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+Margin = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -14,10 +20,10 @@ class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     max_integrated_lufs: float | None = -18.0
     min_integrated_lufs: float | None = -31.0
-    loudness_margin_lu: float = 1.0
+    loudness_margin_lu: Margin = 1.0
     max_true_peak_dbtp: float | None = -1.0
-    true_peak_margin_db: float = 1.0
-    max_lfe_share_above_200hz: float = 0.1
-    max_head_silence_seconds: float = 1 / 24
-    max_tail_silence_seconds: float = 1 / 24
-    max_stereo_difference_seconds: float = 1 / 24
+    true_peak_margin_db: Margin = 1.0
+    max_lfe_share_above_200hz: Share = 0.1
+    max_head_silence_seconds: Seconds = 1 / 24
+    max_tail_silence_seconds: Seconds = 1 / 24
+    max_stereo_difference_seconds: Seconds = 1 / 24

@@ -62,7 +62,7 @@ class LoudnessMeter:
         low, high = (kept[int((len(kept) - 1) * share + 0.5)] for share in _RANGE_SHARES)
         return 10 * math.log10(high / low)
 
-    def over_time(self) -> tuple[Moment, ...]:
+    def moments(self) -> tuple[Moment, ...]:
         """Return the loudness over time in at most MAX_MOMENTS steps of equal length."""
         momentary, short = (_means(self._hops, each) for each in (MOMENTARY_HOPS, SHORT_TERM_HOPS))
         step = -(-len(self._energies) // MAX_MOMENTS) or 1

@@ -151,7 +151,7 @@ class _Pass:
             true_peak_dbtp=decibels(float(self._true_peak.peaks.max())),
             tracks=tuple(self._track(index) for index in range(self.pcm.channels)),
             identical=self._tracks.identical,
-            over_time=self._loudness.over_time(),
+            moments=self._loudness.moments(),
             loudness_margin_lu=0.0 if self._renderer is None else LOUDNESS_MARGIN_LU,
             true_peak_margin_db=0.0 if self._renderer is None else TRUE_PEAK_MARGIN_DB,
         )

@@ -57,7 +57,7 @@ class AudioMeasurement(msgspec.Struct, frozen=True):
     true_peak_dbtp: float | None
     tracks: tuple[Track, ...]
     identical: tuple[tuple[int, int], ...] = ()
-    over_time: tuple[Moment, ...] = ()
+    moments: tuple[Moment, ...] = ()
     loudness_margin_lu: float = LOUDNESS_MARGIN_LU
     true_peak_margin_db: float = TRUE_PEAK_MARGIN_DB
 

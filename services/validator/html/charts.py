@@ -23,9 +23,9 @@ _MINUTE = 60
 
 def loudness_chart(audio: Audio) -> Markup:
     """Draw momentary and short-term loudness, and the integrated one as a line across."""
-    last = max((each.seconds for each in audio.over_time), default=0.0) or 1.0
-    momentary = [(each.seconds / last, each.momentary_lufs) for each in audio.over_time]
-    short = [(each.seconds / last, each.short_term_lufs) for each in audio.over_time]
+    last = max((each.seconds for each in audio.moments), default=0.0) or 1.0
+    momentary = [(each.seconds / last, each.momentary_lufs) for each in audio.moments]
+    short = [(each.seconds / last, each.short_term_lufs) for each in audio.moments]
     parts = [*_levels(), *_times(last), *_lines(momentary, "momentary"), *_lines(short, "short")]
     if audio.integrated_lufs is not None:
         y = _y(audio.integrated_lufs)

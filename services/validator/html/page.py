@@ -95,7 +95,7 @@ def _problem(problem: Problem) -> Markup:
 def _sound(audio: Audio) -> Iterator[Markup]:
     yield tag("h2", "Sound")
     yield _rows(audio_rows(audio))
-    if audio.over_time:
+    if audio.moments:
         caption = "Momentary (thin), short-term and integrated (dashed) loudness in LUFS"
         yield tag("figure", loudness_chart(audio), tag("figcaption", caption))
     yield tag("figure", peak_chart(audio), tag("figcaption", "Peak of each track in dBFS"))

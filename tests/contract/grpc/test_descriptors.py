@@ -308,8 +308,7 @@ def test_times_are_named_for_what_happens(contract: Contract) -> None:
     """AIP-142: an imperative verb or a noun, never a past tense, always a Timestamp."""
     for name, message in contract.messages.items():
         for field in message.field:
-            # What is measured over time is none.
-            is_time = field.name.endswith("_time") and field.name != "over_time"
+            is_time = field.name.endswith("_time")
             assert is_time == (field.type_name == TIMESTAMP), f"{name}.{field.name}"
             assert not re.search("ed_time$", field.name), f"{name}.{field.name}"
 

@@ -42,6 +42,8 @@ ROUTES = [
         ("GET PATCH", "/atmos-import-tasks/{id}/relationships/record"),
         ("GET POST", "/tracks"),
         ("GET PATCH DELETE", "/tracks/{id}"),
+        ("GET", "/atmos-import-tasks/{id}/validation-report"),
+        ("GET", "/records/{id}/validation-report"),
         ("GET", "/records"),
         ("GET PATCH", "/records/{id}"),
         ("GET", "/records/{id}/track"),

@@ -280,7 +280,8 @@ class ListImportTasksRequest(_message.Message):
     skip: _builtins.int
     """How many tasks to skip from there."""
     filter: _builtins.str
-    """Conditions joined by AND; OR joins conditions on one field and binds tighter. The fields are
+    """Conditions joined by AND; OR joins conditions on one field and binds tighter; a value with more
+    than letters, digits and _./- is quoted. The fields are
     state (`state = COMPLETED`), target (`target = "tracks/…"`) and name; `:` means `=`.
     """
     order_by: _builtins.str

@@ -113,7 +113,8 @@ class ListRecordsRequest(_message.Message):
     skip: _builtins.int
     """How many records to skip from there."""
     filter: _builtins.str
-    """Conditions joined by AND; OR joins conditions on one field and binds tighter. The fields are
+    """Conditions joined by AND; OR joins conditions on one field and binds tighter; a value with more
+    than letters, digits and _./- is quoted. The fields are
     target (`target = "tracks/…"`), isrc and name; `:` means `=`.
     """
     order_by: _builtins.str

@@ -403,7 +403,7 @@ class ValidationReport(_message.Message):
         TRUE_PEAK_MARGIN_DB_FIELD_NUMBER: _builtins.int
         TRACKS_FIELD_NUMBER: _builtins.int
         IDENTICAL_FIELD_NUMBER: _builtins.int
-        OVER_TIME_FIELD_NUMBER: _builtins.int
+        MOMENTS_FIELD_NUMBER: _builtins.int
         method: _builtins.str
         """How it was measured, in words."""
         frames: _builtins.int
@@ -429,7 +429,7 @@ class ValidationReport(_message.Message):
             """Tracks that are the same."""
 
         @_builtins.property
-        def over_time(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValidationReport.Moment]:
+        def moments(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValidationReport.Moment]:
             """Loudness over time."""
 
         def __init__(
@@ -445,11 +445,11 @@ class ValidationReport(_message.Message):
             true_peak_margin_db: _builtins.float = ...,
             tracks: _abc.Iterable[Global___ValidationReport.Track] | None = ...,
             identical: _abc.Iterable[Global___ValidationReport.Pair] | None = ...,
-            over_time: _abc.Iterable[Global___ValidationReport.Moment] | None = ...,
+            moments: _abc.Iterable[Global___ValidationReport.Moment] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["_integrated_lufs", b"_integrated_lufs", "_loudness_range_lu", b"_loudness_range_lu", "_true_peak_dbtp", b"_true_peak_dbtp", "integrated_lufs", b"integrated_lufs", "loudness_range_lu", b"loudness_range_lu", "true_peak_dbtp", b"true_peak_dbtp"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["_integrated_lufs", b"_integrated_lufs", "_loudness_range_lu", b"_loudness_range_lu", "_true_peak_dbtp", b"_true_peak_dbtp", "frames", b"frames", "identical", b"identical", "integrated_lufs", b"integrated_lufs", "loudness_margin_lu", b"loudness_margin_lu", "loudness_range_lu", b"loudness_range_lu", "method", b"method", "over_time", b"over_time", "sample_rate", b"sample_rate", "tracks", b"tracks", "true_peak_dbtp", b"true_peak_dbtp", "true_peak_margin_db", b"true_peak_margin_db"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_integrated_lufs", b"_integrated_lufs", "_loudness_range_lu", b"_loudness_range_lu", "_true_peak_dbtp", b"_true_peak_dbtp", "frames", b"frames", "identical", b"identical", "integrated_lufs", b"integrated_lufs", "loudness_margin_lu", b"loudness_margin_lu", "loudness_range_lu", b"loudness_range_lu", "method", b"method", "moments", b"moments", "sample_rate", b"sample_rate", "tracks", b"tracks", "true_peak_dbtp", b"true_peak_dbtp", "true_peak_margin_db", b"true_peak_margin_db"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         _WhichOneofReturnType__integrated_lufs: _TypeAlias = _typing.Literal["integrated_lufs"]  # noqa: Y015
         _WhichOneofArgType__integrated_lufs: _TypeAlias = _typing.Literal["_integrated_lufs", b"_integrated_lufs"]  # noqa: Y015
