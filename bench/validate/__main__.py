@@ -34,7 +34,7 @@ class Runs:
 
 def tools_for(case: Case) -> tuple[str, ...]:
     """Return the tools that are compared on a master; FFmpeg takes no more than 64 channels."""
-    if case.structure:
+    if case.axml is not None:
         return "structure", "mediainfo"
     return ("structure", "audio", "mediainfo", "ffmpeg") if case.direct else ("structure", "audio")
 
@@ -60,7 +60,7 @@ def compare(case: Case, folder: Path, rounds: int, scale: float) -> list[str]:
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     found = {tool: Runs() for tool in tools_for(case)}
-    write(path, replace(case, structure=False), 0.0)
+    write(path, replace(case, axml=None), 0.0)
     for tool in found:  # a short master warms the caches
         run(tool, path, case, environment)
     seconds = write(path, case, scale)
@@ -84,7 +84,7 @@ def row(case: Case, tool: str, runs: Runs, seconds: float, found: dict[str, Runs
             f"| {median(rival.cpu) / median(runs.cpu):.1f} "
             f"| {max(rival.mebibytes) / max(runs.mebibytes):.1f} "
         )
-    speed = "" if case.structure else f"{seconds / median(runs.cpu):.0f}"
+    speed = "" if case.axml is not None else f"{seconds / median(runs.cpu):.0f}"
     return (
         f"| {case.name} | {tool} | {median(runs.wall):.2f} | {median(runs.cpu):.2f} "
         f"| {speed} | {max(runs.mebibytes):.0f} {ratios}|"

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import services.validator.rules  # noqa: F401 - importing it registers the rules
+from services.validator.rules import load_all
 from services.validator.rules.registry import RULES
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Code:
 
 def codes() -> dict[str, Code]:
     """Return all codes by their name, in alphabetical order."""
+    load_all()
     named: dict[str, list[Rule]] = {}
     for rule in RULES:
         named.setdefault(rule.code, []).append(rule)
@@ -46,6 +47,7 @@ def codes() -> dict[str, Code]:
 
 def families() -> Mapping[str, list[Rule]]:
     """Return the rules by what they are about, in the order in which they are asked."""
+    load_all()
     grouped: dict[str, list[Rule]] = {}
     for rule in RULES:
         grouped.setdefault(family(rule), []).append(rule)

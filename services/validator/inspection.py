@@ -79,7 +79,8 @@ def inspect(
         recognised = recognise_source(source)
         verdict = judging.judge_source(source, recognised, profile, asked)
     accepted = not has_errors(verdict.problems)
-    others = _others(path, recognised, on_progress) if opinions else ()
+    asks = opinions and verdict.readable
+    others = _others(path, recognised, on_progress) if asks else ()
     compared = [_compare(verdict, each, accepted=accepted) for each in others]
     problems = [*verdict.problems, *(problem for each in compared for problem in each)]
     return Report(

@@ -1,38 +1,23 @@
-"""Hands each file to the family that knows its kind."""
+"""Hands each file to the family that knows its kind.
+
+A family is imported when a file is handed to it: most of the time of a start is importing.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.families.audio_file import judge_audio_file
-from services.validator.families.codecs import CODED, judge_pieces
-from services.validator.families.motion_art import judge_motion_art
-from services.validator.families.mp4 import judge_mp4
-from services.validator.families.mpeg_ts import judge_mpeg_ts
-from services.validator.families.subtitles import judge_subtitles
-from services.validator.families.wave import judge_wave
-from services.validator.formats.framing import pieces
-from services.validator.formats.recognise import MP4, MPEG_TS, Kind, Recognised
+from services.validator.formats.kinds import CODED, MP4, MPEG_TS, Kind, Recognised
 from services.validator.master_types import MasterType
 from services.validator.rules.identity import Identity
 from services.validator.verdict import Asked, Verdict
 from shared.problems import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from services.validator.formats.source import Source
     from services.validator.profile import Profile
 
-
-_FAMILIES: dict[MasterType, Callable[[Source, Recognised, Verdict], None]] = {
-    MasterType.CD: judge_audio_file,
-    MasterType.HD: judge_audio_file,
-    MasterType.AUDIO_TRACK: judge_audio_file,
-    MasterType.APPLE_MOTION_ART_DESKTOP: judge_motion_art,
-    MasterType.APPLE_MOTION_ART_MOBILE: judge_motion_art,
-    MasterType.SUBTITLES: judge_subtitles,
-}
+_MOTION_ART = (MasterType.APPLE_MOTION_ART_DESKTOP, MasterType.APPLE_MOTION_ART_MOBILE)
 
 
 def judge_source(source: Source, recognised: Recognised, profile: Profile, asked: Asked) -> Verdict:
@@ -48,7 +33,7 @@ def judge_source(source: Source, recognised: Recognised, profile: Profile, asked
     elif _is_answer(recognised, master_type):
         verdict.judge(Identity(recognised))
     else:
-        _FAMILIES[master_type](source, recognised, verdict)
+        _judge_other(source, recognised, verdict, master_type)
     return verdict
 
 
@@ -59,14 +44,29 @@ def _is_answer(recognised: Recognised, master_type: MasterType) -> bool:
     return recognised.kind in (Kind.EMPTY, Kind.HTML)
 
 
+def _judge_other(
+    source: Source, recognised: Recognised, verdict: Verdict, master_type: MasterType
+) -> None:
+    """Judge what is declared to be anything but Dolby Atmos."""
+    if master_type is MasterType.SUBTITLES:
+        from services.validator.families.subtitles import judge_subtitles as judge
+    elif master_type in _MOTION_ART:
+        from services.validator.families.motion_art import judge_motion_art as judge
+    else:
+        from services.validator.families.audio_file import judge_audio_file as judge
+    judge(source, recognised, verdict)
+
+
 def _judge_atmos(source: Source, recognised: Recognised, verdict: Verdict) -> None:
     if recognised.kind is Kind.WAVE:
-        judge_wave(source, recognised, verdict)
+        from services.validator.families.wave import judge_wave as judge
     elif recognised.container == MP4:
-        judge_mp4(source, recognised, verdict)
+        from services.validator.families.mp4 import judge_mp4 as judge
     elif recognised.container == MPEG_TS:
-        judge_mpeg_ts(source, recognised, verdict)
+        from services.validator.families.mpeg_ts import judge_mpeg_ts as judge
     elif recognised.kind in CODED:
-        judge_pieces(pieces(source), recognised, verdict)
+        from services.validator.families.codecs import judge_raw as judge
     else:
         verdict.identify(recognised, "")
+        return
+    judge(source, recognised, verdict)

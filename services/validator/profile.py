@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-import services.validator.rules  # noqa: F401 - importing it registers the rules
-from services.validator.audio.limits import Delivery
+from services.validator.audio.limits import Delivery, Seconds, Share
+from services.validator.rules import load_all
 from services.validator.rules.registry import RULES
 from shared.problems import Severity
 from shared.profiles import profile_names, profile_text
@@ -37,8 +37,6 @@ Carrier = Literal["adm_bwf", "eac3_joc", "ac4", "ac4_immersive_stereo", "truehd"
 FrameRate = Literal["23.976", "24", "25", "29.97 drop", "29.97", "30"]
 WarpMode = Annotated[int, msgspec.Meta(ge=0, le=4)]
 Positive = Annotated[int, msgspec.Meta(gt=0)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class UnknownProfileError(LookupError):
@@ -169,7 +167,15 @@ def _profile(name: str, fields: dict[str, Any]) -> Profile:
         profile = msgspec.convert(fields | {"name": name}, Profile)
     except msgspec.ValidationError as error:
         raise BrokenProfileError(name, str(error)) from error
+    _check_codes(profile)
+    return profile
+
+
+def _check_codes(profile: Profile) -> None:
+    if not profile.severities:
+        return
+    load_all()
     unknown = sorted(set(profile.severities) - {rule.code for rule in RULES})
     if unknown:
-        raise BrokenProfileError(name, f"severities.{unknown[0]}: there is no rule of this code")
-    return profile
+        reason = f"severities.{unknown[0]}: there is no rule of this code"
+        raise BrokenProfileError(profile.name, reason)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import services.validator.rules  # noqa: F401 - importing it registers the rules
 from services.validator.rules.identity import Identity
-from services.validator.rules.registry import has_errors, judge
+from services.validator.rules.registry import breaks_structure, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,8 +40,9 @@ class Asked:
 
 @dataclass(slots=True)
 class Verdict:
-    """Our own word on a file; ``atmos`` is whether it claims to be Atmos at all.
+    """Our own word on a file.
 
+    ``atmos`` is whether it claims to be Atmos at all, ``readable`` whether its container is sound.
     ``master`` and ``paths`` are what an ADM BWF describes, ``measured`` is what it sounds like.
     """
 
@@ -50,6 +50,7 @@ class Verdict:
     format: Format
     asked: Asked = field(default_factory=Asked)
     atmos: bool = False
+    readable: bool = True
     master: AdmMaster | None = None
     paths: Mapping[str, Trajectory] = field(default_factory=dict)
     measured: AudioMeasurement | None = None
@@ -58,7 +59,15 @@ class Verdict:
     def judge(self, subject: object) -> bool:
         """Add what the rules find in a subject; return whether it is worth going deeper."""
         self.problems += judge(subject, self.profile)
-        return not has_errors(self.problems)
+        return not breaks_structure(self.problems)
+
+    def judge_container(self, subject: object) -> bool:
+        """Judge what holds all the rest; a file that fails here is not shown to other tools.
+
+        MediaInfo may search a container for minutes that it cannot make sense of.
+        """
+        self.readable = self.judge(subject)
+        return self.readable
 
     def identify(self, recognised: Recognised, carries: str) -> bool:
         """Judge what the file claims to be; return whether it is worth going deeper."""

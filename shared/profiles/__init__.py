@@ -6,19 +6,17 @@ The API knows their names, the validator what is in them.
 from __future__ import annotations
 
 import re
-from importlib import resources
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 SUFFIX = ".toml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+# importlib.resources would load a dozen modules for nothing: the package is never zipped.
+_SHIPPED = Path(__file__).parent
 
 
 def profile_names(folder: Path | None = None) -> list[str]:
     """The names of all profiles, those of the folder besides the shipped ones; OSError if none."""
-    files = [each.name for each in _shipped().iterdir()]
+    files = [each.name for each in _SHIPPED.iterdir()]
     if folder is not None:
         files += [each.name for each in folder.iterdir()]
     names = {name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)}
@@ -32,8 +30,4 @@ def profile_text(name: str, folder: Path | None = None) -> str:
     own = folder / f"{name}{SUFFIX}" if folder is not None else None
     if own is not None and own.is_file():
         return own.read_text("utf-8")
-    return _shipped().joinpath(f"{name}{SUFFIX}").read_text("utf-8")
-
-
-def _shipped() -> resources.abc.Traversable:
-    return resources.files(__name__)
+    return (_SHIPPED / f"{name}{SUFFIX}").read_text("utf-8")

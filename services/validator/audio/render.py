@@ -106,7 +106,7 @@ def _path_moves(track: int, path: Trajectory, gains: Doubles, rate: int) -> _Mov
     """Return the moves of one track; blocks that change nothing are none."""
     move = np.nonzero(np.any(gains[1:] != gains[:-1], axis=1))[0] + 1
     starts = np.nan_to_num(np.asarray(path.start)[move]).clip(0)
-    ramps = np.nan_to_num(np.asarray(path.interpolation)[move]).clip(0, _MAX_RAMP_SECONDS)
+    ramps = np.nan_to_num(np.asarray(path.interpolation)[move]).clip(max=_MAX_RAMP_SECONDS)
     return _Moves(
         np.round(starts * rate),
         np.round(ramps * rate).clip(1),

@@ -9,6 +9,7 @@ from services.validator.formats.ac4_dac4 import Dac4, parse_dac4
 from services.validator.formats.ac4_presentation import Coding
 from services.validator.formats.ac4_stream import Ac4Stream
 from services.validator.formats.source import FormatError
+from services.validator.rules import load
 from shared.problems import Format
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from services.validator.formats import mp4
     from services.validator.formats.kinds import Recognised
     from services.validator.verdict import Verdict
+
+load("ac4")
 
 AC4_ATMOS, AC4_IMMERSIVE_STEREO = "ac4", "ac4_immersive_stereo"
 _STEREO_NAME = "AC-4 immersive stereo, a two-channel rendering of an Atmos master,"

@@ -9,6 +9,7 @@ from services.validator.formats.flac import check_first_frame, read_flac
 from services.validator.formats.kinds import Kind
 from services.validator.formats.riff import Fmt, RiffFile, read_riff
 from services.validator.formats.source import FormatError
+from services.validator.rules import load
 from services.validator.rules.audio_file import (
     NUMBERS,
     AudioFile,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from services.validator.formats.source import Source
     from services.validator.verdict import Verdict
 
+load("wave")
+
 _FLAC = "FLAC file"
 
 
@@ -40,7 +43,7 @@ def judge_audio_file(source: Source, recognised: Recognised, verdict: Verdict) -
 
 def _judge_wave(source: Source, verdict: Verdict) -> None:
     riff = read_riff(source)
-    if not verdict.judge(riff) or not isinstance(riff.fmt, Fmt):
+    if not verdict.judge_container(riff) or not isinstance(riff.fmt, Fmt):
         return
     verdict.format = _wave_format(riff, riff.fmt)
     if _judge_numbers(verdict, pcm=riff.fmt.is_pcm):

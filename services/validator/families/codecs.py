@@ -46,7 +46,11 @@ _CODECS = {
     Kind.AC4: _Codec(ac4.HEADER_BYTES, ac4.frame_size, judge_ac4, bare_samples=True),
     Kind.TRUEHD: _Codec(truehd.HEADER_BYTES, truehd.frame_size, judge_truehd),
 }
-CODED = frozenset(_CODECS)
+
+
+def judge_raw(source: Source, recognised: Recognised, verdict: Verdict) -> None:
+    """Judge a file that is nothing but a stream; its kind is one of CODED."""
+    judge_pieces(framing.pieces(source), recognised, verdict)
 
 
 def judge_pieces(parts: Frames, recognised: Recognised, verdict: Verdict) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from services.validator.formats.dec3 import Dec3, parse_dec3
 from services.validator.formats.eac3_stream import Eac3Stream, read_stream
 from services.validator.formats.source import FormatError
+from services.validator.rules import load
 from shared.problems import Format
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from services.validator.formats.kinds import Recognised
     from services.validator.formats.mp4 import Track
     from services.validator.verdict import Verdict
+
+load("eac3")
 
 EAC3_JOC = "eac3_joc"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.validator.formats.iso_video import read_movie
-from services.validator.formats.recognise import MP4
+from services.validator.formats.kinds import MP4
 from services.validator.formats.source import FormatError
 from services.validator.rules.delivery import Misdeclared
 from services.validator.rules.motion_art import MotionArt, codec_name

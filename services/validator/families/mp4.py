@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.families.codecs import CODED, judge_track
+from services.validator.families.codecs import judge_track
 from services.validator.formats import mp4
+from services.validator.formats.kinds import CODED
 from services.validator.formats.source import FormatError, Source
 from services.validator.rules.mp4 import Mp4File
 
@@ -20,7 +21,7 @@ def judge_mp4(source: Source, recognised: Recognised, verdict: Verdict) -> None:
         walked: mp4.Mp4 | FormatError = mp4.read_mp4(source)
     except FormatError as error:
         walked = error
-    if not verdict.judge(Mp4File(walked, source.size)) or isinstance(walked, FormatError):
+    if not verdict.judge_container(Mp4File(walked, source.size)) or isinstance(walked, FormatError):
         return
     track = walked.audio()
     if track is not None and recognised.kind in CODED:

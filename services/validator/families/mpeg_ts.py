@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from services.validator.families.codecs import CODED, judge_pieces
+from services.validator.families.codecs import judge_pieces
 from services.validator.formats import mpeg_ts
+from services.validator.formats.kinds import CODED
 from services.validator.formats.mpeg_ts import Layout, TransportStream
 from services.validator.formats.pes import elementary
 from services.validator.formats.recognise_ts import choose
 from services.validator.formats.source import FormatError, Source
+from services.validator.rules import load
 
 if TYPE_CHECKING:
     from services.validator.formats.kinds import Recognised
     from services.validator.verdict import Verdict
+
+load("mpeg_ts")
 
 _HEAD_BYTES = 4096
 
@@ -24,7 +28,7 @@ def judge_mpeg_ts(source: Source, recognised: Recognised, verdict: Verdict) -> N
     layout = mpeg_ts.find_layout(source.peek(0, _HEAD_BYTES)) or Layout(188, 0)
     stream = TransportStream(source.size, layout)
     pid = _check_packets(source, stream)
-    if not verdict.judge(stream):
+    if not verdict.judge_container(stream):
         return
     if pid is None or recognised.kind not in CODED:
         verdict.identify(recognised, "")

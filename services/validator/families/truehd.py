@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from services.validator.formats.source import FormatError
 from services.validator.formats.truehd_dmlp import Dmlp, parse_dmlp
 from services.validator.formats.truehd_stream import TruehdStream
+from services.validator.rules import load
 from shared.problems import Format
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from services.validator.formats import mp4
     from services.validator.formats.kinds import Recognised
     from services.validator.verdict import Verdict
+
+load("truehd")
 
 TRUEHD_ATMOS = "truehd"
 

@@ -9,6 +9,7 @@ from services.validator.formats.adm_bwf import read_adm_master
 from services.validator.formats.chna import Chna
 from services.validator.formats.riff import Fmt, RiffFile, read_riff
 from services.validator.formats.trajectories import Trajectories
+from services.validator.rules import load
 from services.validator.rules.blocks_judge import BlockJudge
 from shared.problems import Format
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from services.validator.formats.source import Source
     from services.validator.verdict import Verdict
 
+load("wave", "pcm", "timing", "chna", "dolby_metadata", "dolby_delivery", "axml_encoding")
+load("adm", "adm_beds", "adm_chain", "adm_identifiers", "adm_presence", "adm_references")
+load("adm_values", "blocks", "blocks_order", "blocks_values", "blocks_zones")
+
 ADM_BWF = "adm_bwf"
 
 
@@ -27,7 +32,7 @@ def judge_wave(source: Source, recognised: Recognised, verdict: Verdict) -> None
     riff = read_riff(source)
     if isinstance(riff.fmt, Fmt):
         verdict.format = _wave_format(riff, riff.fmt)
-    if not verdict.judge(riff) or not isinstance(riff.fmt, Fmt):
+    if not verdict.judge_container(riff) or not isinstance(riff.fmt, Fmt):
         return
     carries = ADM_BWF if riff.chunk("axml") or riff.chunk("chna") else ""
     if verdict.identify(recognised, carries):

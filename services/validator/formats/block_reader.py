@@ -107,7 +107,6 @@ class BlockReader:
         self._attributes = dict(zip(attributes[::2], attributes[1::2], strict=True))
         self._events = [self._kind, channel.blocks == 0, tuple(attributes[::2])]
         self._values = []
-        self._texts.clear()
 
     def start(self, name: str, attributes: list[str]) -> None:
         """Take the start of an element inside the block."""

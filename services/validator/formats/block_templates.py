@@ -89,9 +89,7 @@ def learn(text: str, block: Block, channel: Element) -> Template | None:
     holes = list(_HOLE.finditer(text))
     marks = [str(_FIRST_MARK + index) for index in range(len(holes))]
     marked = _read_one(_filled(text, holes, marks), block, channel)
-    if marked is None or not _same(marked.form, block.form):
-        return None
-    if [*marked.attributes.values(), *marked.texts] != marks:
+    if marked is None or [*marked.attributes.values(), *marked.texts] != marks:
         return None
     pattern = r"[ \t\r\n]*" + _pattern(text, holes)
     return Template(block.form, tuple(marked.attributes), re.compile(pattern, re.ASCII))
@@ -111,11 +109,6 @@ def _pattern(text: str, holes: list[re.Match[str]]) -> str:
         parts += [re.escape(text[position : hole.start(2)]), r"([-+.:\w]{1,64})"]
         position = hole.end(2)
     return "".join([*parts, re.escape(text[position:])])
-
-
-def _same(one: Form, other: Form) -> bool:
-    parts = ("kind", "first", "attributes", "children", "numbers")
-    return all(getattr(one, part) == getattr(other, part) for part in parts)
 
 
 def _read_one(text: str, block: Block, channel: Element) -> Block | None:

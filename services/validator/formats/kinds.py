@@ -22,6 +22,11 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+MP4, MPEG_TS = "MP4", "MPEG-TS"
+# The coded streams that can carry Atmos.
+CODED = frozenset({Kind.EAC3, Kind.AC4, Kind.TRUEHD})
+
+
 @dataclass(frozen=True, slots=True)
 class Recognised:
     """What a file is: its family, container and codec in words for people, and advice.

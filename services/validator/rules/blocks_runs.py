@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from services.validator.formats.blocks import Run
 
-# AB_yyyyxxxx_, before the eight digits of the block.
-_PREFIX_LENGTH = 12
+_LENGTH = len("AB_yyyyxxxx_zzzzzzzz")
 
 
 def is_numbered(run: Run) -> bool:
@@ -27,7 +26,7 @@ def is_numbered(run: Run) -> bool:
     numbers = range(run.index, run.index + len(run.identifiers))
     right = "".join([f"{prefix}{number:08x}" for number in numbers])
     stated = "".join(run.identifiers)
-    if len(prefix) != _PREFIX_LENGTH or {*map(len, run.identifiers)} != {_PREFIX_LENGTH + 8}:
+    if {*map(len, run.identifiers)} != {_LENGTH}:
         return False
     return stated == right or stated.upper() == right.upper()
 

@@ -105,6 +105,15 @@ def has_errors(problems: list[Problem]) -> bool:
     return any(problem.severity is Severity.ERROR for problem in problems)
 
 
+def breaks_structure(problems: list[Problem]) -> bool:
+    """Whether one of the problems is an error by its own rule too, not by the profile alone.
+
+    What a shop refuses can still be read and listened to; what is broken cannot.
+    """
+    broken = {each.code for each in RULES if each.severity is Severity.ERROR}
+    return has_errors([problem for problem in problems if problem.code in broken])
+
+
 def clean(text: str) -> str:
     """Make text that may come from a file fit to show: printable and bounded."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:_MAX_TEXT])

@@ -104,6 +104,11 @@ def _atmos(at: int, new: bytes) -> Callable[[Wave], Wave]:
     return _dbmd(change)
 
 
+def at_25_frames(wave: Wave) -> Wave:
+    """Say 25 frames per second."""
+    return _atmos(111, b"\x03")(wave)
+
+
 def _supplemental(change: Callable[[bytes], bytes]) -> Callable[[Wave], Wave]:
     """Change the payload of segment 10."""
 
@@ -143,7 +148,7 @@ def _values() -> Iterator[Broken]:
 
 
 def _delivery() -> Iterator[Broken]:
-    yield wave("frame_rate_not_allowed", "25", _atmos(111, b"\x03"))
+    yield wave("frame_rate_not_allowed", "25", at_25_frames)
     yield wave("warp_mode_not_allowed", "room balance", _atmos(152, b"\x01"))
     yield wave("warp_mode_not_allowed", "not indicated", _atmos(152, b"\x84"))
     yield wave("ffoa_set", "an hour", _atmos(112, b"\x01"))

@@ -96,6 +96,17 @@ async def test_more_profiles_come_from_a_folder(alone: Stagedoor, file: Path) ->
     assert (refused.code, refused.out) == (2, [])
 
 
+async def test_what_is_not_there_is_said(alone: Stagedoor, file: Path) -> None:
+    absent, unknown, nowhere = await asyncio.gather(
+        alone("inspect", "nothing.wav"),
+        alone("inspect", str(file), "--profile", "unheard_of"),
+        alone("inspect", str(file), "--profiles-dir", "nowhere"),
+    )
+    assert absent.err == ["error: NOT_READABLE: nothing.wav: No such file or directory"]
+    assert {each.code for each in (absent, unknown, nowhere)} == {2}
+    assert any("unheard_of" in line for line in unknown.err)
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 async def test_a_terminal_sees_how_far_it_is(file: Path, *, terminal: bool) -> None:
     """The bar is on standard error, and what is printed stays a program's to read."""
@@ -113,7 +124,7 @@ async def test_a_terminal_sees_how_far_it_is(file: Path, *, terminal: bool) -> N
         asyncio.to_thread(read_all, reading), process.communicate()
     )
     assert json.loads(out)["accepted"] is True
-    assert (b"reading the structure" in shown) is terminal
+    assert (b"reading the structure" in shown) is bool(shown) is terminal
 
 
 def read_all(descriptor: int) -> bytes:

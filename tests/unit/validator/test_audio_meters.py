@@ -32,6 +32,8 @@ TYPES = (
     ChannelType.LEFT_SURROUND,
     ChannelType.RIGHT_SURROUND,
 )
+# Seconds and level of a loud part, of a whisper, and of what is below the absolute gate.
+SCENES = ((3, -20.0), (3, -36.0), (60, -90.0))
 MODE = MeasurementMode.MODE_I | MeasurementMode.MODE_TRUE_PEAK | MeasurementMode.MODE_LRA
 
 
@@ -113,8 +115,8 @@ def test_the_tone_of_the_standard_has_the_loudness_it_says(tmp_path: Path) -> No
     found = measured(tmp_path / "tone.wav", signal, 48_000)
 
     assert found.integrated_lufs == pytest.approx(-23.0, abs=0.1)
-    assert found.over_time[-1].momentary_lufs == pytest.approx(-23.0, abs=0.1)
-    assert found.over_time[-1].short_term_lufs == pytest.approx(-23.0, abs=0.1)
+    assert found.moments[-1].momentary_lufs == pytest.approx(-23.0, abs=0.1)
+    assert found.moments[-1].short_term_lufs == pytest.approx(-23.0, abs=0.1)
 
 
 @pytest.mark.parametrize(("levels", "expected"), [((-20, -30), 10), ((-20, -15), 5)])
@@ -178,13 +180,24 @@ def test_what_is_too_short_has_no_loudness(seconds: float, tmp_path: Path) -> No
     assert found.true_peak_dbtp is not None
 
 
+def test_hush_does_not_lower_the_relative_gate(tmp_path: Path) -> None:
+    """What is below -70 LUFS does not count, so the whisper stays below the relative gate."""
+    loud, whisper, hush = (noise(length, 8_000, 1, level) for length, level in SCENES)
+    signal = np.concatenate([loud, whisper, hush])
+
+    found = measured(tmp_path / "long.wav", signal, 8_000)
+    alone = measured(tmp_path / "loud.wav", loud, 8_000)
+
+    assert found.integrated_lufs == pytest.approx(alone.integrated_lufs, abs=0.5)
+
+
 def test_loudness_over_time_is_bounded_and_shows_where_it_is_loud(tmp_path: Path) -> None:
     signal = np.concatenate([noise(60, 8_000, 1, -40.0), noise(30, 8_000, 1, -10.0)])
 
     found = measured(tmp_path / "long.wav", signal, 8_000)
 
-    assert len(found.over_time) <= 600
-    assert found.over_time[-1].seconds == pytest.approx(90, abs=0.5)
-    early = [each.momentary_lufs for each in found.over_time if each.seconds < 59]
-    late = [each.momentary_lufs for each in found.over_time if each.seconds > 61]
+    assert len(found.moments) <= 600
+    assert found.moments[-1].seconds == pytest.approx(90, abs=0.5)
+    early = [each.momentary_lufs for each in found.moments if each.seconds < 59]
+    late = [each.momentary_lufs for each in found.moments if each.seconds > 61]
     assert max(each for each in early if each) < -30 < -20 < min(each for each in late if each)

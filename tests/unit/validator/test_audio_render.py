@@ -50,10 +50,12 @@ def test_a_position_is_panned_between_its_neighbours(
 @pytest.mark.parametrize(
     ("label", "gains"),
     [
+        ("RC_L", (1, 0, 0, 0, 0, 0)),
+        ("RC_R", (0, 1, 0, 0, 0, 0)),
         ("RC_C", (0, 0, 1, 0, 0, 0)),
-        ("RC_LFE", (0, 0, 0, 1, 0, 0)),
-        ("RC_Rss", (0, 0, 0, 0, 0, 1)),
-        ("RC_Lrs", (0, 0, 0, 0, 1, 0)),
+        *((label, (0, 0, 0, 1, 0, 0)) for label in ("RC_LFE", "LFE", "LFE1")),
+        *((label, (0, 0, 0, 0, 1, 0)) for label in ("RC_Ls", "RC_Lss", "RC_Lrs")),
+        *((label, (0, 0, 0, 0, 0, 1)) for label in ("RC_Rs", "RC_Rss", "RC_Rrs")),
         ("RC_Lts", (HALF, 0, 0, 0, HALF, 0)),
     ],
 )
@@ -87,9 +89,9 @@ def naive(signal: Signal, paths: list[Trajectory]) -> Signal:
 def test_moving_objects_reach_their_positions_over_250_samples(block: int, ramp: float) -> None:
     signal = noise(0.1, RATE, 3)
     paths = [
-        path((0, -1, 1, 1), (0.0098, 1, 1, 0.5), (0.02, 0, -1, 2), (0.0205, 0, 0, 1), ramp=ramp),
-        path((0, 0, 0, 1), (0.05, 0, 0, 1), ramp=ramp),
         path((0.01, 1, -1, 1), (0.0999, -1, 1, 0), ramp=ramp),
+        path((0, 0, 0, 1), (0.05, 0, 0, 1), ramp=ramp),
+        path((0, -1, 1, 1), (0.0098, 1, 1, 0.5), (0.02, 0, -1, 2), (0.0205, 0, 0, 1), ramp=ramp),
     ]
     renderer = Renderer([ObjectRoute(each) for each in paths], RATE)
 
@@ -106,6 +108,49 @@ def test_many_moves_at_once_are_all_made() -> None:
     mixed = Renderer(routes, RATE).render(np.ones((4_800, 1), np.float32), 0)
 
     assert mixed[-1] == pytest.approx((0, 0, 1, 0, 0, 0), abs=1e-3)
+
+
+def test_many_moves_within_one_piece_are_all_made() -> None:
+    places = [(index / RATE, (-1) ** index, 1.0, 1.0) for index in range(300)]
+    routes: list[Route] = [ObjectRoute(path(*places, (300 / RATE, 0, 1, 1), ramp=0))]
+
+    mixed = Renderer(routes, RATE).render(np.ones((400, 1), np.float32), 0)
+
+    assert mixed[-1] == pytest.approx((0, 0, 1, 0, 0, 0), abs=1e-3)
+
+
+@pytest.mark.parametrize("ramp", [-1.0, math.nan, 0.1, 9.0])
+def test_a_ramp_takes_a_tenth_of_a_second_at_most(ramp: float) -> None:
+    moved = path((0, -1, 1, 1), (0, 1, 1, 1), ramp=ramp)
+
+    mixed = Renderer([ObjectRoute(moved)], RATE).render(np.ones((4_800, 1), np.float32), 0)
+
+    assert mixed[-1] == pytest.approx((0, 1, 0, 0, 0, 0), abs=1e-3)
+
+
+@pytest.mark.parametrize("start", [-1.0, math.nan])
+def test_a_move_starts_with_the_file_at_the_earliest(start: float) -> None:
+    moved = path((0, -1, 1, 1), (start, 1, 1, 1), ramp=0.1)
+
+    mixed = Renderer([ObjectRoute(moved)], RATE).render(np.ones((4_800, 1), np.float32), 0)
+
+    assert mixed[0] == pytest.approx((1, 0, 0, 0, 0, 0), abs=1e-3)
+    assert mixed[-1] == pytest.approx((0, 1, 0, 0, 0, 0), abs=1e-3)
+
+
+def test_an_object_without_blocks_is_not_heard() -> None:
+    silent = ObjectRoute(Trajectory("AC_00031001"))
+
+    assert not Renderer([silent], RATE).render(np.ones((9, 1), np.float32), 0).any()
+
+
+@pytest.mark.parametrize("gain", [math.nan, 1e300])
+def test_a_gain_that_makes_no_sense_does_no_harm(gain: float) -> None:
+    mixed = Renderer([ObjectRoute(path((0, 0, 1, gain)))], RATE).render(
+        np.ones((9, 1), np.float32), 0
+    )
+
+    assert np.isfinite(mixed).all()
 
 
 def test_numbers_that_make_no_sense_do_no_harm() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from services.validator.audio import measure as measuring
 from services.validator.audio.measure import measure
+from services.validator.audio.pcm import Pcm
 from services.validator.audio.routes import BedRoute
 from services.validator.formats.source import FormatError, open_source
 from tests.support.media.audio import HEADER_BYTES, Signal, noise, tone, write_plain
@@ -58,6 +59,23 @@ def test_the_first_and_last_sample_that_sound_are_found(
     track = measured(tmp_path / "sound.wav", signal).tracks[1]
 
     assert (track.first_sound, track.last_sound) == (first, last)
+
+
+def test_a_last_sample_that_ends_a_block_is_found(tmp_path: Path) -> None:
+    signal = np.zeros((9_600, 2), np.float32)
+    signal[-1, 1] = 0.01
+
+    assert measured(tmp_path / "end.wav", signal).tracks[1].last_sound == 9_599
+
+
+def test_a_run_at_full_scale_ends_where_a_whole_block_is_lower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "_CACHED_SAMPLES", 4_800)
+    signal = np.full((14_400, 1), 0.1, np.float32)
+    signal[[4_798, 4_799, 9_600]] = 1.0
+
+    assert measured(tmp_path / "apart.wav", signal).tracks[0].clipped_runs == 0
 
 
 @pytest.mark.parametrize("start", [0, 100, 4_797, 4_798, 4_799, 4_800, 32_766])
@@ -132,8 +150,28 @@ def test_a_size_that_lies_is_not_believed(tmp_path: Path) -> None:
     assert found.frames == 24_000
 
 
+@pytest.mark.parametrize(("offset", "size", "frames"), [(44, 6_000, 1_000), (1 << 40, 6_000, 0)])
+def test_only_what_the_data_chunk_holds_is_measured(
+    offset: int, size: int, frames: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "part.wav"
+    write_plain(path, noise(0.5, RATE, 2), RATE)
+
+    with open_source(path) as source:
+        assert Pcm(source, offset, size, 2, 24, RATE).frames == frames
+
+
+def test_nothing_can_lie_where_the_file_starts(tmp_path: Path) -> None:
+    path = tmp_path / "bare.pcm"
+    path.write_bytes(bytes(600))
+
+    with open_source(path) as source, pytest.raises(FormatError):
+        Pcm(source, 0, 600, 2, 24, RATE)
+
+
 @pytest.mark.parametrize(
-    ("channels", "depth", "rate"), [(0, 24, RATE), (129, 24, RATE), (2, 20, RATE), (2, 24, 10**9)]
+    ("channels", "depth", "rate"),
+    [(0, 24, RATE), (129, 24, RATE), (2, 20, RATE), (2, 24, 10**9), (2, 24, 99)],
 )
 def test_what_cannot_be_measured_is_refused(
     channels: int, depth: int, rate: int, tmp_path: Path

@@ -58,7 +58,8 @@ def seen(block: Block) -> tuple[object, ...]:
 
 
 def test_the_elements_are_a_tree(tmp_path: Path) -> None:
-    text = '<x:audioFormatExtended xmlns:x="urn:x"><x:audioObject audioObjectID="AO_1001" b="c">'
+    text = '<x:audioFormatExtended xmlns:x="urn:x"><x:audioObject xmlns="urn:y"'
+    text += ' xmlns:z="urn:z" audioObjectID="AO_1001" b="c">'
     text += " <x:audioTrackUIDRef>ATU_1</x:audioTrackUIDRef><audioPackFormatIDRef> AP_1 \n"
     text += "</audioPackFormatIDRef><p><q>r</q></p></x:audioObject><other>1</other>"
     adm, _ = read(f"<root><skipped/>{text}</x:audioFormatExtended></root>", tmp_path)
@@ -161,6 +162,8 @@ _REFUSED = {
     "more elements": in_channel(_WIDE * 100),
     "An audioBlockFormat has more": in_channel(f"<audioBlockFormat>{'<b/>' * 60_000}"),
     "more elements than any": "<audioFormatExtended/>" * 100_001,
+    "more elements than": "<audioObject/>" * 20_001,
+    "has more elements": _WIDE.replace("<b", "<audioObject") * 100,
     "than its size allows": in_channel("<audioBlockFormat/>" * 60_000),
     "The blocks differ": in_channel(
         "".join(f"<audioBlockFormat>{f'<b>{i}</b>' * 500}</audioBlockFormat>" for i in range(300))
@@ -198,10 +201,72 @@ def test_blocks_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         read(in_channel(text), tmp_path)
 
 
+def test_many_blocks_of_a_real_size_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(block_reader, "FEW_BLOCKS", 10)
+    text = in_channel("".join(_BLOCK.format(index, "1") for index in range(1, 100)))
+    assert len(read(text, tmp_path)[1]) == 99
+
+
+def test_a_few_blocks_may_be_short(tmp_path: Path) -> None:
+    assert len(read(in_channel("<audioBlockFormat/>" * 100), tmp_path)[1]) == 100
+
+
+def test_texts_of_a_block_are_bounded(tmp_path: Path) -> None:
+    long = "x" * (block_reader.MAX_TEXT + 1)
+    [block] = read(
+        in_channel(f'<audioBlockFormat><b c="{long}">{long}</b></audioBlockFormat>'), tmp_path
+    )[1]
+    [child] = block.form.children
+    assert child.text == child.attributes["c"] == long[1:]
+
+
+def test_a_template_is_for_one_type_of_channel(tmp_path: Path) -> None:
+    plain = "".join(_BLOCK.format(index, "1") for index in range(1, 10))
+    text = in_channel(f"{plain}</audioChannelFormat>{_OPEN.replace('0003', '0001')}{plain}")
+    kinds = [block.form.kind for block in read(text, tmp_path)[1]]
+    assert kinds == ["Objects"] * 9 + ["DirectSpeakers"] * 9
+
+
+def test_what_stands_before_an_element_is_not_its_text(tmp_path: Path) -> None:
+    [block] = read(in_channel("<audioBlockFormat>a<b>1</b></audioBlockFormat>"), tmp_path)[1]
+    assert [child.text for child in block.form.children] == ["1"]
+
+
+def test_only_a_channel_has_blocks(tmp_path: Path) -> None:
+    adm, blocks = read(
+        _ROOT.format(f"<audioObject>{_BLOCK.format(1, '1')}</audioObject>"), tmp_path
+    )
+    assert [each.name for each in adm.of("audioObject")[0].children] == ["audioBlockFormat"]
+    assert blocks == []
+
+
+def test_a_chunk_that_is_too_long_is_not_begun(tmp_path: Path) -> None:
+    path = tmp_path / "axml"
+    path.write_bytes(b"")
+    chunk = Chunk("axml", 0, axml.MAX_AXML_BYTES + 1)
+    with open_source(path) as source, pytest.raises(FormatError, match="An axml chunk of"):
+        read_axml(source, chunk)
+
+
+def test_a_comment_may_look_like_blocks_where_a_window_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(axml, "_FEED_BYTES", 1024)
+    plain = "".join(_BLOCK.format(index, "1") for index in range(1, 5))
+    head, tail = in_channel("{}").split("{}")
+    begun = f"{head}{plain}<!--{_BLOCK.format(7, '1')}"
+    begun = begun.ljust(len(begun) + -len(begun) % 1024)
+    inside = _BLOCK.format(8, "1") * 2 + "-->"
+    assert len(read(f"{begun}{inside}{_BLOCK.format(5, '1')}{tail}", tmp_path)[1]) == 5
+
+
 def test_long_texts_take_constant_memory(tmp_path: Path) -> None:
     path = tmp_path / "axml"
     with path.open("wb") as file:
-        file.write(b"<a><audioFormatExtended><audioObject>")
+        channel = f"{_OPEN}{_BLOCK.format(1, '1')}</audioChannelFormat>"
+        file.write(f"<a><audioFormatExtended>{channel}<audioObject>".encode())
         file.writelines(b"x" * (1 << 20) for _ in range(100))
         file.write(b"</audioObject></audioFormatExtended></a>")
     program = (

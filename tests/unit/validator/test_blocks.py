@@ -9,6 +9,7 @@ import pytest
 from cli.demo.master import Spec, Wave, master
 from services.validator.formats.blocks import Block, Form
 from services.validator.inspection import inspect
+from services.validator.rules import timing
 from services.validator.rules.registry import MAX_FINDINGS, RULES
 from tests.support.media.broken_blocks import SPEC, files
 
@@ -65,6 +66,16 @@ def test_times_are_rounded(rate: int, seconds: float, tmp_path: Path, atmos: Pro
     wave = master(Spec(objects=1, seconds=seconds, rate=rate))
 
     assert inspect_wave(wave, tmp_path / "master.wav", atmos).problems == ()
+
+
+def test_ends_are_compared_a_bounded_number_of_times(
+    tmp_path: Path, atmos: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "master.wav"
+    next(each for each in BROKEN if each.code == "blocks_end_wrong").write(path)
+    monkeypatch.setattr(timing, "_MAX_PAIRS", 0)
+
+    assert inspect(path, atmos, opinions=False, md5="0").problems == ()
 
 
 def test_findings_are_bounded_and_the_last_one_says_so(tmp_path: Path, atmos: Profile) -> None:

@@ -96,6 +96,12 @@ def test_a_fault_is_not_cleared(code: str, change: dict[str, object]) -> None:
     assert not CLEARED[code](run)
 
 
+def test_identifiers_that_are_right_only_in_a_row_are_not_cleared() -> None:
+    first, second, *rest = _PLAIN.identifiers
+    run = replace(_PLAIN, identifiers=(first[:-1], first[-1] + second, *rest))
+    assert not CLEARED["block_sequence_wrong"](run)
+
+
 @given(st.data())
 def test_what_a_rule_finds_is_never_cleared(data: st.DataObject) -> None:
     length = data.draw(st.integers(1, 3))
@@ -205,5 +211,34 @@ def test_few_blocks_are_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert judged(text, tmp_path, runs=True)[-1] == 17
     monkeypatch.setattr(block_reader, "MIN_RUN", 18)
     assert judged(text, tmp_path, runs=True)[-1] == 0
+    monkeypatch.undo()
     monkeypatch.setattr(block_templates, "MAX_TEMPLATES", 0)
     assert judged(text, tmp_path, runs=True)[-1] == 0
+
+
+def test_a_long_block_is_no_template(tmp_path: Path) -> None:
+    more = f"<!--{'x' * block_templates.MAX_TEMPLATE_BYTES}-->"
+    text = "".join(block(number, "1", more=more) for number in range(1, 20))
+    assert judged(text, tmp_path, runs=True)[-1] == 0
+
+
+@pytest.mark.parametrize("feed", [64, 400, 1000])
+def test_blocks_that_windows_cut_are_matched(
+    feed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(axml, "_FEED_BYTES", feed)
+    monkeypatch.setattr(block_reader, "MIN_RUN", 1)
+    text = "".join(block(number, "1") for number in range(1, 20))
+    assert judged(text, tmp_path, runs=True)[-1] == 17
+
+
+def test_a_block_of_which_the_start_has_gone_teaches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comment = "<!--</audioBlockFormat>-->"
+    begun = len(_HEAD) + len(block(1, "1")) + len(comment) + 100
+    monkeypatch.setattr(axml, "_FEED_BYTES", begun)
+    monkeypatch.setattr(block_templates, "MAX_TEMPLATES", 1)
+    monkeypatch.setattr(block_reader, "MIN_RUN", 1)
+    rest = "".join(block(number, "1") for number in range(2, 20))
+    assert judged(block(1, "1") + comment + rest, tmp_path, runs=True)[-1] > 0

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import services.validator.rules  # noqa: F401 - registers the rules
 from services.validator.inspection import inspect
 from services.validator.rules.opinions import Comparison
 from services.validator.rules.registry import RULES

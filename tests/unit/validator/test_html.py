@@ -185,9 +185,9 @@ def test_levels_that_are_not_there_leave_a_gap(report: Report) -> None:
     assert report.audio is not None
     moments = tuple(
         msgspec.structs.replace(each, momentary_lufs=None if index == 10 else -20.0)
-        for index, each in enumerate(report.audio.over_time)
+        for index, each in enumerate(report.audio.moments)
     )
-    audio = msgspec.structs.replace(report.audio, over_time=moments, integrated_lufs=None)
+    audio = msgspec.structs.replace(report.audio, moments=moments, integrated_lufs=None)
     page = Page(render_page(msgspec.structs.replace(report, audio=audio), "x"))
     classes = [each.get("class") for each in page.named("polyline")]
     assert classes.count("momentary") == 2

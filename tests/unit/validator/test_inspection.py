@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from rich.console import Console
 
-import services.validator.rules  # noqa: F401 - registers the rules
 from cli.demo.master import Spec, master, write_master
 from services.validator.inspection import (
     Profile,
@@ -57,6 +56,7 @@ def test_a_file_that_is_not_there_raises(tmp_path: Path, atmos: Profile) -> None
 def test_importing_loads_nothing_heavy() -> None:
     program = (
         "import sys, services.validator.inspection, services.validator.sandbox;"
+        "import services.validator.html.page;"
         "print(sorted({'av', 'numpy', 'pymediainfo', 'grpc', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
@@ -178,3 +178,14 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("STAGEDOOR_VALIDATOR_WALL_SECONDS", "7.5")
     settings = ValidatorSettings()
     assert (settings.delivery_profile, settings.limits().wall_seconds) == ("umg", 7.5)
+
+
+def test_a_broken_container_is_not_shown_to_other_tools(tmp_path: Path, atmos: Profile) -> None:
+    # MediaInfo searches this one for half a minute.
+    path = tmp_path / "master.wav"
+    write_master(path, Spec(objects=1, seconds=0.1))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"JUNK", b"ABCD", 1).replace(b"chna", b"ds64", 1))
+    report = inspect(path, atmos)
+    assert [each.code for each in report.problems] == ["ds64_not_first"]
+    assert report.opinions == ()

@@ -177,6 +177,12 @@ def test_what_is_too_long_for_subtitles_is_not_read(tmp_path: Path, atmos: Profi
         (24, {}, 0, ["video_empty"]),
         (1, {}, 20, ["video_frame_rate_not_allowed"]),
         (24, {0: 400}, 1, ["video_empty"]),
+        (24, {1: 359}, 1, []),
+        (24, {1: 358}, 1, ["video_duration_not_allowed"]),
+        (60, {1: 1199}, 1, []),
+        (61, {1: 1219}, 1, ["video_frame_rate_not_allowed"]),
+        (24_000, {1001: 479}, 1001, []),
+        (23, {1: 459}, 1, ["video_frame_rate_not_allowed"]),
     ],
 )
 def test_times_are_judged_as_far_as_ticks_can_tell(
@@ -185,6 +191,20 @@ def test_times_are_judged_as_far_as_ticks_can_tell(
     video = VideoTrack("avc1", *MOBILE, (1, 1), timescale, ticks, last)
     art = MotionArt(Movie((video,), 0, None), "apple_motion_art_mobile")
     assert [each.code for each in judge(art, atmos)] == codes
+
+
+@pytest.mark.parametrize(
+    ("master_type", "size"),
+    [("apple_motion_art_desktop", DESKTOP), ("apple_motion_art_mobile", MOBILE)],
+)
+@pytest.mark.parametrize(("wider", "higher"), [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)])
+def test_pictures_have_just_the_size_of_their_type(
+    master_type: str, size: tuple[int, int], wider: int, higher: int, atmos: Profile
+) -> None:
+    width, height = size[0] + wider, size[1] + higher
+    video = VideoTrack("avc1", width, height, (1, 1), 24, {1: 400}, 1)
+    codes = [each.code for each in judge(MotionArt(Movie((video,), 0, None), master_type), atmos)]
+    assert codes == (["video_size_not_allowed"] if wider or higher else [])
 
 
 def test_a_header_says_which_frame_is_next() -> None:

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 import pytest
 
 from cli.demo.master import Spec, master, write_master
@@ -22,7 +23,10 @@ from services.validator.profile import (
 )
 from services.validator.rules.registry import RULES
 from shared.problems import Severity
+from tests.support.media.audio import programme, sounding
 from tests.support.media.broken import Broken, all_files
+from tests.support.media.broken_audio import SPEC
+from tests.support.media.broken_dbmd import at_25_frames
 from tests.support.media.eac3 import joc_mp4
 
 if TYPE_CHECKING:
@@ -64,6 +68,34 @@ def test_each_shop_weighs_a_finding_its_own_way(broken: Broken, name: str, tmp_p
     expected = WEIGHTS[broken.code].get(name, Severity.INFO)
     assert severity is expected
     assert report.accepted == (expected is not ERROR)
+
+
+def test_what_only_a_shop_refuses_is_listened_to(tmp_path: Path) -> None:
+    path = tmp_path / "master.wav"
+    loud = sounding(SPEC, programme(SPEC) * np.float32(2.5))
+    at_25_frames(loud).write(path)
+    report = inspect(path, load_profile("umg"), opinions=False)
+    told = {each.code: each.severity for each in report.problems}
+    assert told == {"frame_rate_not_allowed": ERROR, "loudness_over_margin": ERROR}
+    assert not report.accepted
+
+
+def test_a_broken_structure_is_not_listened_to(tmp_path: Path) -> None:
+    path = tmp_path / "master.wav"
+    master(SPEC).with_chunk("dbmd", None).write(path)
+    report = inspect(path, load_profile("umg"), opinions=False)
+    assert [each.code for each in report.problems] == ["dbmd_missing"]
+    assert report.audio is None
+
+
+def test_what_a_profile_allows_is_listened_to(tmp_path: Path) -> None:
+    put(tmp_path, "house", 'extends = "umg"\n[severities]\nsample_rate_not_allowed = "info"')
+    path = tmp_path / "master.wav"
+    write_master(path, Spec(seconds=0.5, rate=44_100))
+    report = inspect(path, load_profile("house", tmp_path), opinions=False)
+    assert [each.code for each in report.problems] == ["sample_rate_not_allowed"]
+    assert report.accepted
+    assert report.audio is not None
 
 
 def test_every_weight_has_a_file() -> None:
@@ -170,6 +202,33 @@ def test_frame_rates_and_downmixes_are_data(tmp_path: Path) -> None:
         ("[eac3]\nmin_carrying = inf", "Expected `float`, got `null` - at `$.eac3.min_carrying`"),
         ("[eac3]\nmin_carrying = nan", "Expected `float`, got `str` - at `$.eac3.min_carrying`"),
         ("[eac3]\nmin_carrying = 1.5", "Expected `float` <= 1.0 - at `$.eac3.min_carrying`"),
+        ("[eac3]\nmax_gap_seconds = -1", "Expected `float` >= 0.0 - at `$.eac3.max_gap_seconds`"),
+        *(
+            (f"[delivery]\n{field} = -0.1", f"Expected `float` >= 0.0 - at `$.delivery.{field}`")
+            for field in (
+                "loudness_margin_lu",
+                "true_peak_margin_db",
+                "max_lfe_share_above_200hz",
+                "max_head_silence_seconds",
+                "max_tail_silence_seconds",
+                "max_stereo_difference_seconds",
+            )
+        ),
+        (
+            "[delivery]\nmax_lfe_share_above_200hz = 1.1",
+            "Expected `float` <= 1.0 - at `$.delivery.max_lfe_share_above_200hz`",
+        ),
+        ("[dolby]\nwarp_modes = [-1]", "Expected `int` >= 0 - at `$.dolby.warp_modes[0]`"),
+        ("[dolby]\nwarp_modes = [5]", "Expected `int` <= 4 - at `$.dolby.warp_modes[0]`"),
+        ('[dolby]\nframe_rates = ["48"]', "Invalid enum value '48' - at `$.dolby.frame_rates"),
+        ("[pcm]\nsample_rates = [0]", "Expected `int` >= 1 - at `$.pcm.sample_rates[0]`"),
+        ("[pcm]\nbit_depths = [0]", "Expected `int` >= 1 - at `$.pcm.bit_depths[0]`"),
+        ("[eac3]\nsample_rates = [0]", "Expected `int` >= 1 - at `$.eac3.sample_rates[0]`"),
+        ("[eac3]\nmin_carrying = -0.1", "Expected `float` >= 0.0 - at `$.eac3.min_carrying`"),
+        *(
+            (f"[{table}]\nodd = 1", f"Object contains unknown field `odd` - at `$.{table}`")
+            for table in ("delivery", "dolby", "eac3")
+        ),
         ('name = "other"', "name: a profile is named by its file"),
     ],
 )

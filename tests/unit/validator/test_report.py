@@ -96,7 +96,7 @@ def test_what_was_measured_is_told(path: Path, atmos: Profile) -> None:
     assert (audio.loudness_margin_lu, audio.true_peak_margin_db) == (1.0, 1.0)
     assert (audio.frames, audio.sample_rate, len(audio.tracks)) == (48_000, 48_000, 11)
     assert audio.tracks[0].peak_dbfs == pytest.approx(-30.46, abs=0.1)
-    assert audio.over_time
+    assert audio.moments
     assert inspect(path, atmos, opinions=False, audio=False).audio is None
 
 
@@ -187,6 +187,11 @@ def test_the_contract_refuses_what_it_does_not_know() -> None:
 def test_a_report_that_is_too_long_is_none() -> None:
     with pytest.raises(msgspec.DecodeError, match="more than"):
         Report.from_json(b" " * (reports.MAX_JSON_BYTES + 1))
+
+
+def test_a_report_that_is_no_utf_8_is_none() -> None:
+    with pytest.raises(msgspec.DecodeError, match="codec"):
+        Report.from_json(b'{"validator":"\xff"}')
 
 
 def wandering(blocks: int, seed: int = 1) -> Trajectory:
