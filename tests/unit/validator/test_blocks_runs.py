@@ -17,9 +17,10 @@ from services.validator.formats.source import open_source
 from services.validator.formats.times import parse_time, parse_times
 from services.validator.formats.trajectories import Trajectories
 from services.validator.profile import load_profile
+from services.validator.rules import blocks_judge
 from services.validator.rules.blocks_judge import BlockJudge
 from services.validator.rules.blocks_runs import CLEARED
-from services.validator.rules.registry import RULES, Rule
+from services.validator.rules.registry import MAX_FINDINGS, RULES, Finding, Rule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,6 +180,9 @@ _ODD = {
     "another number": block(21, "0.5"),
     "another channel": block(20, "0.5").replace("AB_00031001", "AB_00031002"),
     "a gain": block(20, "0.5", more="<gain>2</gain>"),
+    "forbidden elements in a row": "".join(
+        block(number, "0.5", more="<headLocked>1</headLocked>") for number in range(20, 28)
+    ),
     "a forbidden element": block(20, "0.5", more="<headLocked>1</headLocked>") * 12,
 }
 
@@ -197,6 +201,22 @@ def test_runs_are_judged_as_blocks_are(
     assert together == each
     assert bool(together[1])
     assert taken > 0 == none
+
+
+def test_a_rule_that_has_found_enough_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Block] = []
+
+    def check(block: Block, _: object) -> list[Finding]:
+        asked.append(block)
+        return [Finding(detail="wrong")]
+
+    monkeypatch.setattr(
+        blocks_judge, "RULES", [replace(_RULES["position_out_of_range"], check=check)]
+    )
+    judge = BlockJudge(_PROFILE)
+    for each in singly(_PLAIN):
+        judge(each)
+    assert len(asked) == MAX_FINDINGS + 1
 
 
 def test_blocks_in_runs_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
