@@ -1,7 +1,8 @@
 """True peak of ITU-R BS.1770-4 annex 2: the highest value between the samples too.
 
-Oversampling is a matrix product over windows. A window whose samples are so low that no
-interpolation can beat the channel's present peak is passed over; nothing is lost by that.
+Oversampling is a matrix product over windows. A window that no interpolation can lift above the
+channel's present peak is passed over, and nothing is lost by that. Two bounds tell so: by the
+highest sample in reach, and by how sharply the samples bend: a smooth curve stays close to them.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from services.validator.audio.arrays import Block, Indices, window_frames
+from services.validator.audio.arrays import Block, Indices, window_frames, window_peaks
 
 _TAPS = 49
 _FOURFOLD_BELOW = 96_000
 _TWOFOLD_BELOW = 192_000
 # So many windows are interpolated by one product: a few hundred kilobytes.
 _WINDOWS = 2048
+_MANY = 1 / 8
+# What single precision may be off by, on the safe side.
+_ROUNDING = 1 + 1e-5
 
 
 def oversampling(rate: int) -> int:
@@ -57,6 +61,8 @@ class TruePeakMeter:
     _window: int = field(init=False)
     _matrix: Block = field(init=False)
     _gain: float = field(init=False)
+    _smooth: float = field(init=False)
+    _bent: float = field(init=False)
     _taps: int = field(init=False)
     _before: Block = field(init=False)
     _last: Block = field(init=False)
@@ -68,6 +74,7 @@ class TruePeakMeter:
         self._taps = phases.shape[1]
         self._matrix = _banded(phases, self._window, self._taps)
         self._gain = float(np.abs(phases).sum(axis=1).max(initial=0))
+        self._smooth, self._bent = curvature_bound(phases)
         self._before = np.zeros((self._taps - 1, self.channels), np.float32)
         self._last = np.zeros((-(-(self._taps - 1) // self._window), self.channels), np.float32)
         self.peaks = np.zeros(self.channels, np.float32)
@@ -87,18 +94,21 @@ class TruePeakMeter:
             return
         joined[: self.history] = self._before
         reach = np.concatenate([self._last, peaks])
-        bound = peaks * self._gain
+        level = peaks.copy()
         for back in range(len(self._last)):
-            np.maximum(bound, reach[back : back + len(peaks)] * self._gain, out=bound)
+            np.maximum(level, reach[back : back + len(peaks)], out=level)
+        bound = level * self._gain
+        if np.count_nonzero(bound > self.peaks) > bound.size * _MANY:
+            # A second look costs less than it spares.
+            bound = np.minimum(bound, level * self._smooth + self._bends(joined) * self._bent)
         self._interpolate(joined, bound, frames)
         self._before = joined[len(joined) - self.history :].copy()
         self._last = reach[len(peaks) :]
 
     def _interpolate(self, joined: Block, bound: Block, frames: int) -> None:
         """Measure the windows that can still raise a peak, a few at a time."""
-        length = self._window + self.history
-        windows = np.lib.stride_tricks.sliding_window_view(joined, length, axis=0)[:: self._window]
         rows, columns = np.nonzero(bound > self.peaks)
+        windows = self._windows(joined)
         for first in range(0, len(rows), _WINDOWS):
             row, column = rows[first : first + _WINDOWS], columns[first : first + _WINDOWS]
             if first:
@@ -109,6 +119,28 @@ class TruePeakMeter:
                 self._cut(between, frames - row * self._window)
             np.abs(between, out=between)
             np.maximum.at(self.peaks, column, between.max(axis=0))
+
+    def _windows(self, joined: Block) -> Block:
+        """Return a view of every window with the history before it, windows x channels x frames."""
+        frame, sample = joined.strides
+        count = (len(joined) - self.history) // self._window
+        shape = (count, self.channels, self._window + self.history)
+        return np.ndarray(shape, np.float32, joined, 0, (frame * self._window, sample, frame))
+
+    def _bends(self, joined: Block) -> Block:
+        """Return the highest second difference in reach of each window, windows x channels."""
+        count = (len(joined) - self.history) // self._window
+        behind = -(-(self.history - 2) // self._window)
+        bends = np.zeros(((count + behind) * self._window, self.channels), np.float32)
+        inner = bends[: len(joined) - 2]
+        np.add(joined[2:], joined[:-2], out=inner)
+        inner -= joined[1:-1]
+        inner -= joined[1:-1]
+        peaks = window_peaks(bends, self._window)
+        highest = peaks[:count].copy()
+        for ahead in range(1, behind + 1):
+            np.maximum(highest, peaks[ahead : ahead + count], out=highest)
+        return highest
 
     def _cut(self, between: Block, left: Indices) -> None:
         """Forget what would lie past the last real frame, ``left`` frames into each window."""
@@ -122,3 +154,21 @@ def _banded(phases: Block, window: int, taps: int) -> Block:
     for frame in range(window):
         matrix[frame, :, frame : frame + taps] = phases
     return matrix.reshape(-1, window + taps - 1)
+
+
+def curvature_bound(phases: Block) -> tuple[float, float]:
+    """Return a and b: no interpolation exceeds a x the samples + b x their second differences.
+
+    A phase is a linear interpolation, which exceeds no sample, plus a rest that neither a constant
+    nor a slope can move: the rest is a sum of second differences, and b bounds its weights.
+    """
+    smooth, bent = 0.0, 0.0
+    for taps in phases.astype(np.float64):
+        total = taps.sum()
+        at, part = divmod(float((taps * np.arange(len(taps))).sum() / total), 1.0)
+        rest = taps.copy()
+        rest[int(at)] -= total * (1 - part)
+        rest[int(at) + 1] -= total * part
+        smooth = max(smooth, abs(total))
+        bent = max(bent, float(np.abs(rest.cumsum().cumsum()).sum()))
+    return smooth * _ROUNDING, bent * _ROUNDING

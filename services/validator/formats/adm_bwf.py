@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AdmMaster:
     """The parts; each is None when its chunk is missing, a FormatError when it cannot be read."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from services.validator.formats.adm import Adm
@@ -39,6 +40,8 @@ class Graph:
         return self.one(stream, "audioChannelFormat")
 
 
+# Many rules follow the same references.
+@lru_cache(maxsize=1)
 def whole_graph(master: AdmMaster) -> Graph:
     """Return the graph: an empty one when a reference is missing, too much or leads nowhere.
 

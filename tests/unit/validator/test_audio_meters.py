@@ -13,6 +13,7 @@ from pyebur128 import ChannelType, MeasurementMode
 
 from services.validator.audio.measure import measure
 from services.validator.audio.routes import BedRoute
+from services.validator.audio.true_peak import curvature_bound, interpolator
 from services.validator.formats.source import open_source
 from tests.support.media.audio import HEADER_BYTES, Signal, noise, tone, write_plain
 
@@ -146,12 +147,18 @@ def test_the_loudness_range_is_that_of_libebur128(seed: int, tmp_path: Path) -> 
     assert loudness_range > 3
 
 
+@pytest.mark.parametrize("kind", ["sparse", "steady"])
 @pytest.mark.parametrize("start", range(0, 40, 3))
-def test_a_peak_between_samples_is_found_wherever_it_is(start: int, tmp_path: Path) -> None:
-    """Windows are passed over only when they cannot hold the peak."""
+def test_a_peak_between_samples_is_found_wherever_it_is(
+    start: int, kind: str, tmp_path: Path
+) -> None:
+    """Windows are passed over only when they cannot hold the peak, by either bound."""
     signal = np.zeros((9_700, 2), np.float32)
     signal[4_790 + start : 4_792 + start, 1] = 0.5
     signal[::97, 0] = 0.2
+    if kind == "steady":
+        signal[:, 0] = 0.2 * np.sin(np.arange(9_700) / 40)
+        signal[1_000:1_400, 1] = 0.55 * np.hanning(400)
 
     found = measured(tmp_path / "burst.wav", signal, 48_000)
 
@@ -201,3 +208,30 @@ def test_loudness_over_time_is_bounded_and_shows_where_it_is_loud(tmp_path: Path
     early = [each.momentary_lufs for each in found.moments if each.seconds < 59]
     late = [each.momentary_lufs for each in found.moments if each.seconds > 61]
     assert max(each for each in early if each) < -30 < -20 < min(each for each in late if each)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("hertz", [0.0, 0.001, 0.05, 0.2, 0.25, 0.4, 0.5])
+def test_no_interpolation_exceeds_the_bound_of_smooth_curves(factor: int, hertz: float) -> None:
+    phases = interpolator(factor)
+    level, bend = curvature_bound(phases)
+    random = np.random.default_rng(5)
+    times = np.arange(phases.shape[1])[:, np.newaxis]
+    tones = np.sin(2 * np.pi * (hertz * times + random.random(500)))
+    samples = tones + random.choice([0.0, 0.01, 1.0], 500) * random.standard_normal(tones.shape)
+    bends = np.abs(np.diff(samples, 2, axis=0)).max(axis=0)
+    highest = np.abs(phases @ samples).max(axis=0)
+    assert (highest <= level * np.abs(samples).max(axis=0) + bend * bends).all()
+
+
+@pytest.mark.parametrize("hertz", [300, 7_100, 12_000, 17_300])
+def test_steady_tones_peak_between_their_samples(hertz: int, tmp_path: Path) -> None:
+    """Nearly every window can hold the peak, so that the second bound decides."""
+    times = np.arange(48_000)[:, np.newaxis] / 48_000
+    signal = 0.5 * np.sin(2 * np.pi * hertz * times + np.pi / 4 + np.arange(3) / 7)
+    sound: Signal = signal.astype(np.float32)
+
+    found = measured(tmp_path / "tone.wav", sound, 48_000)
+
+    _, _, peak = reference(sound, 48_000, [ChannelType.CENTER] * 3)
+    assert found.true_peak_dbtp == pytest.approx(peak, abs=0.02)
