@@ -107,8 +107,9 @@ def test_an_axml_of_any_size_is_not_read(tmp_path: Path) -> None:
 
 
 def test_many_blocks_take_constant_memory(tmp_path: Path) -> None:
-    block = b'<audioBlockFormat><cartesian>1</cartesian><position coordinate="X">0</position>'
-    block += b'<position coordinate="Y">1</position></audioBlockFormat>'
+    block = b'<audioBlockFormat audioBlockFormatID="AB_00031001_00000001" rtime="00:00:00.00000">'
+    block += b'<cartesian>1</cartesian><position coordinate="X">0.2500000000</position>'
+    block += b'<position coordinate="Y">1.0000000000</position></audioBlockFormat>'
     channel = b'<audioChannelFormat audioChannelFormatID="AC_00031001">%s</audioChannelFormat>'
     path = tmp_path / "axml"
     path.write_bytes(ROOT % (channel % (block * 60_000)) + END)
