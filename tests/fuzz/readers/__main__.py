@@ -1,7 +1,8 @@
 """Fuzz every reader for a while: ``python -m tests.fuzz.readers [TARGET...]``.
 
-STAGEDOOR_FUZZ_SECONDS says for how long in all. An input that breaks a target is kept in
-``var/fuzz``; shorten it, and put it into the corpus with its mend.
+STAGEDOOR_FUZZ_SECONDS says for how long in all. With STAGEDOOR_FUZZ_SEED it is the same few inputs
+each time instead, from the corpus alone. An input that breaks a target is kept in ``var/fuzz``;
+shorten it, and put it into the corpus with its mend.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.fuzz.readers.seeds import seeds
 
 CORPUS = Path(__file__).parent / "corpus"
 FOLDER = Path("var", "fuzz")
 LIMITS = ("-timeout=10", "-rss_limit_mb=512")
+REPEATED_RUNS = 400
 
 
 def main() -> None:
@@ -33,12 +36,20 @@ def main() -> None:
 
 def fuzz(name: str, start: list[bytes], seconds: float) -> bool:
     """Fuzz a target from its seeds, its corpus and what earlier runs found; whether it held."""
-    folder = FOLDER / name
-    folder.mkdir(parents=True, exist_ok=True)
+    seed = os.environ.get("STAGEDOOR_FUZZ_SEED")
+    if seed is None:
+        return _run(name, start, FOLDER / name, f"-max_total_time={max(1, round(seconds))}")
+    with TemporaryDirectory() as folder:
+        return _run(name, start, Path(folder), f"-seed={seed}", f"-runs={REPEATED_RUNS}")
+
+
+def _run(name: str, start: list[bytes], folder: Path, *bounds: str) -> bool:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     for seed in start:
         (folder / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
     folders = [str(each) for each in (folder, CORPUS / name) if each.is_dir()]
-    limits = (*LIMITS, f"-max_total_time={max(1, round(seconds))}", f"-artifact_prefix={FOLDER}/")
+    limits = (*LIMITS, *bounds, f"-artifact_prefix={FOLDER}/")
     command = [sys.executable, "-m", "tests.fuzz.readers.run", name, *limits, *folders]
     return subprocess.run(command, check=False).returncode == 0
 
