@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, select, tuple_, update
+from sqlalchemy import delete, select, tuple_, update
 
 from services.api.db.tables import import_tasks, records, validation_reports
 
@@ -66,12 +66,8 @@ def unneeded(connection: Connection, limit: int) -> list[Key]:
 
 def forget(transaction: Transaction, keys: Sequence[Key]) -> None:
     """Remove reports, also from what superseded records name."""
-    for task_id, generation in keys:
-        transaction.connection.execute(
-            update(records)
-            .where(and_(records.c.task_id == task_id, records.c.report_generation == generation))
-            .values(report_generation=None)
-        )
-        transaction.connection.execute(
-            delete(validation_reports).where(_key == (task_id, generation))
-        )
+    of_record = tuple_(records.c.task_id, records.c.report_generation)
+    transaction.connection.execute(
+        update(records).where(of_record.in_(keys)).values(report_generation=None)
+    )
+    transaction.connection.execute(delete(validation_reports).where(_key.in_(keys)))

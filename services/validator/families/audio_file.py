@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from services.validator.decoding import decode_flac
 from services.validator.formats.flac import check_first_frame, read_flac
 from services.validator.formats.kinds import Kind
-from services.validator.formats.riff import Fmt, RiffFile, read_riff
+from services.validator.formats.riff import Fmt, read_riff, wave_format
 from services.validator.formats.source import FormatError
 from services.validator.rules import load
 from services.validator.rules.audio_file import (
@@ -45,22 +45,9 @@ def _judge_wave(source: Source, verdict: Verdict) -> None:
     riff = read_riff(source)
     if not verdict.judge_container(riff) or not isinstance(riff.fmt, Fmt):
         return
-    verdict.format = _wave_format(riff, riff.fmt)
+    verdict.format = wave_format(riff, riff.fmt)
     if _judge_numbers(verdict, pcm=riff.fmt.is_pcm):
         verdict.judge(WaveLayout(riff, riff.fmt))
-
-
-def _wave_format(riff: RiffFile, fmt: Fmt) -> Format:
-    data = riff.chunk("data")
-    frames = data.size // fmt.block_align if data and fmt.block_align else 0
-    return Format(
-        container=riff.form,
-        codec="PCM" if fmt.is_pcm else f"format tag {fmt.tag:#06x}",
-        sample_rate_hertz=fmt.sample_rate,
-        bit_depth=fmt.bit_depth,
-        channels=fmt.channels,
-        duration_seconds=frames / fmt.sample_rate if fmt.sample_rate else 0.0,
-    )
 
 
 def _judge_numbers(verdict: Verdict, *, pcm: bool) -> bool:

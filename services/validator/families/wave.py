@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from services.validator.formats.adm import Adm
 from services.validator.formats.adm_bwf import read_adm_master
 from services.validator.formats.chna import Chna
-from services.validator.formats.riff import Fmt, RiffFile, read_riff
+from services.validator.formats.riff import Fmt, RiffFile, read_riff, wave_format
 from services.validator.formats.trajectories import Trajectories
 from services.validator.rules import load
 from services.validator.rules.blocks_judge import BlockJudge
-from shared.problems import Format
 
 if TYPE_CHECKING:
     from services.validator.formats.adm_bwf import AdmMaster
@@ -31,7 +30,7 @@ def judge_wave(source: Source, recognised: Recognised, verdict: Verdict) -> None
     """Judge a wave file."""
     riff = read_riff(source)
     if isinstance(riff.fmt, Fmt):
-        verdict.format = _wave_format(riff, riff.fmt)
+        verdict.format = wave_format(riff, riff.fmt)
     if not verdict.judge_container(riff) or not isinstance(riff.fmt, Fmt):
         return
     carries = ADM_BWF if riff.chunk("axml") or riff.chunk("chna") else ""
@@ -57,7 +56,7 @@ def _judge_master(source: Source, riff: RiffFile, fmt: Fmt, verdict: Verdict) ->
 
     master = read_adm_master(source, riff, fmt, on_block, on_run)
     verdict.master, verdict.paths = master, trajectories.by_channel
-    verdict.format = _wave_format(riff, fmt, master.bed_channels, master.objects)
+    verdict.format = wave_format(riff, fmt, master.bed_channels, master.objects)
     verdict.problems += block_judge.problems()
     # What the metadata get wrong cannot be routed, so it is not listened to.
     if verdict.judge(master) and verdict.asked.audio:
@@ -84,18 +83,3 @@ def _listen(source: Source, master: AdmMaster, verdict: Verdict) -> None:
         lambda done: asked.on_progress("audio", done, master.frames),
     )
     verdict.judge(Audio(verdict.measured, verdict.profile.delivery, asked.stereo_seconds))
-
-
-def _wave_format(riff: RiffFile, fmt: Fmt, bed_channels: int = 0, objects: int = 0) -> Format:
-    data = riff.chunk("data")
-    frames = data.size // fmt.block_align if data and fmt.block_align else 0
-    return Format(
-        container=riff.form,
-        codec="PCM" if fmt.is_pcm else f"format tag {fmt.tag:#06x}",
-        sample_rate_hertz=fmt.sample_rate,
-        bit_depth=fmt.bit_depth,
-        channels=fmt.channels,
-        bed_channels=bed_channels,
-        objects=objects,
-        duration_seconds=frames / fmt.sample_rate if fmt.sample_rate else 0.0,
-    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.validator.formats.source import FormatError
+from shared.problems import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,3 +167,19 @@ def _read_fmt(source: Source, chunks: tuple[Chunk, ...]) -> Fmt | FormatError | 
         return FormatError("The fmt chunk is cut off", chunk.offset)
     tag, channels, rate, byte_rate, block_align, bits = _FMT.unpack_from(payload)
     return Fmt(tag, channels, rate, byte_rate, block_align, bits, payload[24:40])
+
+
+def wave_format(riff: RiffFile, fmt: Fmt, bed_channels: int = 0, objects: int = 0) -> Format:
+    """Return what the headers say of the samples; the counts are those of its metadata."""
+    data = riff.chunk("data")
+    frames = data.size // fmt.block_align if data and fmt.block_align else 0
+    return Format(
+        container=riff.form,
+        codec="PCM" if fmt.is_pcm else f"format tag {fmt.tag:#06x}",
+        sample_rate_hertz=fmt.sample_rate,
+        bit_depth=fmt.bit_depth,
+        channels=fmt.channels,
+        bed_channels=bed_channels,
+        objects=objects,
+        duration_seconds=frames / fmt.sample_rate if fmt.sample_rate else 0.0,
+    )
