@@ -1,4 +1,4 @@
-"""No network, no program, no process, no file changed: a seccomp filter for this process.
+"""No network, no program, no process, no file changed, no signal sent: a filter of system calls.
 
 Built by hand for the two machines we run on; see seccomp(2) and the kernel's
 Documentation/userspace-api/seccomp_filter.rst.
@@ -47,6 +47,19 @@ _FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
     "recvfrom": (45, 207),
     "recvmsg": (47, 212),
     "recvmmsg": (299, 243),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
     # the calls that do other calls past this filter
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
@@ -63,11 +76,17 @@ _FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
     "pidfd_open": (434, 434),
     "pidfd_getfd": (438, 438),
     "pidfd_send_signal": (424, 424),
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
     "kcmp": (312, 272),
     "setns": (308, 268),
     "unshare": (272, 97),
     "setsid": (112, 157),
+    "setpgid": (109, 154),
     # files
+    "open_by_handle_at": (304, 265),
     "creat": (85, None),
     "unlink": (87, None),
     "unlinkat": (263, 35),
@@ -93,6 +112,18 @@ _FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
     "lchown": (94, None),
     "fchown": (93, 55),
     "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
     # the machine
     "mount": (165, 40),
     "umount2": (166, 39),
@@ -120,13 +151,16 @@ _FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
 class _Machine:
     """What differs from machine to machine: the kernel's name for it, and numbers of calls.
 
-    ``opens`` are the calls that open a file, each with the place of its flags.
+    ``opens`` are the calls that open a file, each with the place of its flags. ``signals`` and
+    ``limits``, tgkill and prlimit64, say in their first argument to which process they are done.
     """
 
     audit: int
     column: int
     seccomp: int
     clone: int
+    signals: int
+    limits: int
     opens: tuple[tuple[int, int], ...]
 
 
@@ -134,8 +168,8 @@ class _Machine:
 # filter cannot follow; the C library falls back on the older calls when they are not there.
 _UNKNOWN_TO_FILTERS = (435, 437)  # clone3, openat2
 _MACHINES = {
-    "x86_64": _Machine(0xC000003E, 0, 317, 56, ((2, 1), (257, 2))),
-    "aarch64": _Machine(0xC00000B7, 1, 277, 220, ((56, 2),)),
+    "x86_64": _Machine(0xC000003E, 0, 317, 56, 234, 302, ((2, 1), (257, 2))),
+    "aarch64": _Machine(0xC00000B7, 1, 277, 220, 131, 261, ((56, 2),)),
 }
 
 
@@ -157,7 +191,7 @@ def confine() -> None:
     Raises ConfinementUnavailable when that cannot be had.
     """
     machine = _machine()
-    program = b"".join(_program(machine))
+    program = b"".join(_program(machine, os.getpid()))
     buffer = ctypes.create_string_buffer(program, len(program))
     head = _Program(len(program) // _INSTRUCTION.size, ctypes.addressof(buffer))
     if _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
@@ -189,8 +223,11 @@ def _seccomp(machine: _Machine, operation: int, flags: int, argument: object) ->
     return int(_libc().syscall(number, ctypes.c_uint(operation), ctypes.c_uint(flags), argument))
 
 
-def _program(machine: _Machine) -> Iterator[bytes]:
-    """Yield the instructions: an unknown machine's calls kill, the forbidden ones fail."""
+def _program(machine: _Machine, own: int) -> Iterator[bytes]:
+    """Yield the instructions: an unknown machine's calls kill, the forbidden ones fail.
+
+    ``own`` is the process that they are for.
+    """
     denied = _FAIL_WITH | errno.EPERM
     yield _step(_LOAD, _MACHINE)
     yield from _unless(_EQUAL, machine.audit, _KILL)
@@ -205,6 +242,9 @@ def _program(machine: _Machine) -> Iterator[bytes]:
         yield from _on_bits(number, place, _WRITING, there=denied, absent=_ALLOW)
     # A new thread is allowed, a new process is not.
     yield from _on_bits(machine.clone, 0, _CLONE_THREAD, there=_ALLOW, absent=denied)
+    # abort() signals its own process; of limits 0 is whoever asks.
+    yield from _only_to(machine.signals, own, denied)
+    yield from _only_to(machine.limits, 0, denied)
     yield _step(_RETURN, _ALLOW)
 
 
@@ -230,6 +270,15 @@ def _on_bits(number: int, place: int, bits: int, *, there: int, absent: int) -> 
     yield _step(_ANY_BIT, bits, 0, 1)
     yield _step(_RETURN, there)
     yield _step(_RETURN, absent)
+
+
+def _only_to(number: int, process: int, denied: int) -> Iterator[bytes]:
+    """Decide a call by its first argument; other calls go on behind it."""
+    yield _step(_EQUAL, number, 0, 4)
+    yield _step(_LOAD, _ARGUMENTS)
+    yield _step(_EQUAL, process, 0, 1)
+    yield _step(_RETURN, _ALLOW)
+    yield _step(_RETURN, denied)
 
 
 def _step(code: int, value: int, when_true: int = 0, when_false: int = 0) -> bytes:
