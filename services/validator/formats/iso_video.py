@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.validator.formats.mp4 import Box, boxes, child, inner, payload
+from services.validator.formats.mp4 import Box, BoxFile, boxes, child, inner, payload
 from services.validator.formats.mp4_samples import entries, words
 from services.validator.formats.source import FormatError
 
@@ -66,27 +66,28 @@ class Movie:
 def read_movie(source: Source) -> Movie:
     """Read all video tracks; raises FormatError when the structure contradicts itself."""
     videos: list[VideoTrack] = []
+    file = BoxFile(source)
     sounds, overrun, found = 0, None, False
-    for box in boxes(source, 0, source.size):
-        if box.end > source.size:
+    for box in boxes(file, 0, file.size):
+        if box.end > file.size:
             overrun = box
         elif box.kind == "moov":
             found = True
-            for trak in (each for each in inner(source, box) if each.kind == "trak"):
-                handler = _handler(source, trak)
+            for trak in (each for each in inner(file, box) if each.kind == "trak"):
+                handler = _handler(file, trak)
                 sounds += handler == "soun"
                 if handler == "vide":
-                    videos.append(_video(source, trak))
+                    videos.append(_video(file, trak))
     if not found and overrun is None:
         raise FormatError("There is no movie box")
     return Movie(tuple(videos), sounds, overrun)
 
 
-def _handler(source: Source, trak: Box) -> str:
+def _handler(source: BoxFile, trak: Box) -> str:
     return payload(source, child(source, trak, "mdia", "hdlr"), 12)[8:12].decode("latin-1")
 
 
-def _video(source: Source, trak: Box) -> VideoTrack:
+def _video(source: BoxFile, trak: Box) -> VideoTrack:
     stsd = child(source, trak, "mdia", "minf", "stbl", "stsd")
     if stsd is None:
         raise FormatError("A video track has no sample description", trak.offset)
@@ -106,7 +107,7 @@ def _video(source: Source, trak: Box) -> VideoTrack:
     )
 
 
-def _pixel_ratio(source: Source, entry: Box) -> tuple[int, int]:
+def _pixel_ratio(source: BoxFile, entry: Box) -> tuple[int, int]:
     """Return what pasp says; pixels are square without it."""
     start = entry.offset + _ENTRY_BYTES
     for box in boxes(source, start, min(entry.end, source.size)):
@@ -121,7 +122,7 @@ def _timescale(mdhd: bytes) -> int:
     return int.from_bytes(mdhd[at : at + 4])
 
 
-def _ticks(source: Source, stts: Box | None) -> tuple[dict[int, int], int]:
+def _ticks(source: BoxFile, stts: Box | None) -> tuple[dict[int, int], int]:
     """Return the count of pictures by how long they stand, and how long the last one stands."""
     table = words(entries(source, stts, 8))
     counts: dict[int, int] = {}

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from services.validator.formats.source import Source
 
-MAX_BOXES = 200_000
+# An hour of fragments of one frame each.
+MAX_BOXES = 1_000_000
 MAX_SAMPLES = 4_000_000
 MAX_OFFSET = 1 << 62
 _AUDIO_ENTRY_BYTES = 28
@@ -81,15 +82,37 @@ class Mp4:
         return min(heard, key=lambda track: track.codec not in _ATMOS_CODECS, default=None)
 
 
-def boxes(source: Source, start: int, end: int) -> Iterator[Box]:
+class BoxFile:
+    """A file of boxes: its bytes, and how many boxes and samples it may still claim to have.
+
+    A box counts each time that it is read.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.size, self.peek, self.read = source.size, source.peek, source.read
+        self._boxes, self._samples = MAX_BOXES, MAX_SAMPLES
+
+    def count_box(self, offset: int) -> None:
+        """Take note of a box; raises FormatError when no real file has so many."""
+        self._boxes -= 1
+        if self._boxes < 0:
+            raise FormatError("More boxes than any real file has", offset)
+
+    def count_samples(self, count: int, offset: int) -> None:
+        """Take note of samples, of any track; raises FormatError when no real file has so many."""
+        self._samples -= count
+        if self._samples < 0:
+            raise FormatError(f"{count} samples are more than any real track has", offset)
+
+
+def boxes(source: BoxFile, start: int, end: int) -> Iterator[Box]:
     """Yield the boxes between two offsets; raises FormatError when one is shorter than its header.
 
     A box may claim to reach past ``end``: it is yielded so, and is the last.
     """
     position = start
-    for _ in range(MAX_BOXES):
-        if position + 8 > end:
-            return
+    while position + 8 <= end:
+        source.count_box(position)
         head = source.read(position, 8)
         size, kind, header = int.from_bytes(head[:4]), head[4:].decode("latin-1"), 8
         if size == _LARGE:
@@ -100,10 +123,9 @@ def boxes(source: Source, start: int, end: int) -> Iterator[Box]:
             raise FormatError(f"The {kind!r} box says {size} bytes", position)
         yield Box(kind, position + header, position + size)
         position += size
-    raise FormatError("More boxes than any real file has", position)
 
 
-def child(source: Source, parent: Box, *path: str) -> Box | None:
+def child(source: BoxFile, parent: Box, *path: str) -> Box | None:
     """Return the first box down this path of types."""
     found: Box | None = parent
     for kind in path:
@@ -113,7 +135,7 @@ def child(source: Source, parent: Box, *path: str) -> Box | None:
     return found
 
 
-def inner(source: Source, parent: Box, skip: int = 0) -> Iterator[Box]:
+def inner(source: BoxFile, parent: Box, skip: int = 0) -> Iterator[Box]:
     """Yield a container's boxes; raises FormatError when one leaves its parent."""
     for box in boxes(source, parent.offset + skip, min(parent.end, source.size)):
         if box.end > parent.end:
@@ -121,7 +143,7 @@ def inner(source: Source, parent: Box, skip: int = 0) -> Iterator[Box]:
         yield box
 
 
-def payload(source: Source, box: Box | None, least: int = 0) -> bytes:
+def payload(source: BoxFile, box: Box | None, least: int = 0) -> bytes:
     """Return a box's bytes; raises FormatError when it is missing or shorter than ``least``."""
     if box is None:
         raise FormatError("A box that every track needs is missing")
@@ -134,23 +156,23 @@ def read_mp4(source: Source) -> Mp4:
     """Read all tracks; raises FormatError when the structure contradicts itself."""
     from services.validator.formats import mp4_fragments
 
-    result = Mp4()
+    result, file = Mp4(), BoxFile(source)
     defaults: dict[int, tuple[int, int]] = {}
-    for box in boxes(source, 0, source.size):
-        if box.end > source.size:
+    for box in boxes(file, 0, file.size):
+        if box.end > file.size:
             result.overrun = box
             return result
         if box.kind == "moov":
             result.has_moov = True
-            _read_movie(source, box, result)
-            defaults = mp4_fragments.defaults(source, box)
+            _read_movie(file, box, result)
+            defaults = mp4_fragments.defaults(file, box)
         elif box.kind == "moof":
             result.fragmented = True
-            mp4_fragments.read_fragment(source, box, {t.number: t for t in result.tracks}, defaults)
+            mp4_fragments.read_fragment(file, box, {t.number: t for t in result.tracks}, defaults)
     return result
 
 
-def _read_movie(source: Source, moov: Box, result: Mp4) -> None:
+def _read_movie(source: BoxFile, moov: Box, result: Mp4) -> None:
     from services.validator.formats.mp4_samples import read_edits
 
     mvhd = payload(source, child(source, moov, "mvhd"), 20)
@@ -163,7 +185,7 @@ def _read_movie(source: Source, moov: Box, result: Mp4) -> None:
             result.tracks.append(track)
 
 
-def _track(source: Source, trak: Box) -> Track:
+def _track(source: BoxFile, trak: Box) -> Track:
     from services.validator.formats.mp4_samples import read_sample_table
 
     track = Track(
@@ -188,7 +210,7 @@ def _read_media_header(mdhd: bytes, track: Track) -> None:
     track.duration = int.from_bytes(mdhd[at + 4 : at + 4 + width])
 
 
-def _read_entry(source: Source, stsd: Box | None, track: Track) -> None:
+def _read_entry(source: BoxFile, stsd: Box | None, track: Track) -> None:
     if stsd is None:
         raise FormatError("A track has no sample description")
     entry = next(inner(source, stsd, skip=8), None)

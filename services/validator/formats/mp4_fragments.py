@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from services.validator.formats.mp4 import (
-    MAX_OFFSET,
-    MAX_SAMPLES,
-    Box,
-    Track,
-    child,
-    inner,
-    payload,
-)
+from services.validator.formats.mp4 import MAX_OFFSET, Box, BoxFile, Track, child, inner, payload
 from services.validator.formats.mp4_samples import words
 from services.validator.formats.source import FormatError
-
-if TYPE_CHECKING:
-    from services.validator.formats.source import Source
 
 _BASE_DATA_OFFSET = 0x1
 _DESCRIPTION_INDEX = 0x2
@@ -38,7 +26,7 @@ class _Run:
     size: int
 
 
-def defaults(source: Source, moov: Box) -> dict[int, tuple[int, int]]:
+def defaults(source: BoxFile, moov: Box) -> dict[int, tuple[int, int]]:
     """Return default sample duration and size per track number, from the trex boxes."""
     mvex = child(source, moov, "mvex")
     if mvex is None:
@@ -49,7 +37,7 @@ def defaults(source: Source, moov: Box) -> dict[int, tuple[int, int]]:
 
 
 def read_fragment(
-    source: Source, moof: Box, tracks: dict[int, Track], known: dict[int, tuple[int, int]]
+    source: BoxFile, moof: Box, tracks: dict[int, Track], known: dict[int, tuple[int, int]]
 ) -> None:
     """Add one movie fragment's samples; raises FormatError when a run is cut off."""
     start = moof.offset - 8
@@ -65,7 +53,7 @@ def read_fragment(
         base = run.base
         for trun in inner(source, traf):
             if trun.kind == "trun":
-                _read_run(payload(source, trun, 8), track, run, base)
+                _read_run(source, trun, track, run, base)
 
 
 def _fragment_header(header: bytes, run: _Run) -> _Run:
@@ -82,11 +70,11 @@ def _fragment_header(header: bytes, run: _Run) -> _Run:
     return run
 
 
-def _read_run(trun: bytes, track: Track, run: _Run, base: int) -> None:
+def _read_run(source: BoxFile, box: Box, track: Track, run: _Run, base: int) -> None:
     """Add one run's samples, and note where the next run starts."""
+    trun = payload(source, box, 8)
     flags, count = int.from_bytes(trun[1:4]), int.from_bytes(trun[4:8])
-    if len(track.sizes) + count > MAX_SAMPLES:
-        raise FormatError(f"{count} samples are more than any real track has", base)
+    source.count_samples(count, box.offset)
     head = 8
     if flags & _DATA_OFFSET:
         run.base, head = base + int.from_bytes(trun[8:12], signed=True), 12

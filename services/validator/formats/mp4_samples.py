@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import sys
 from array import array
-from typing import TYPE_CHECKING
 
-from services.validator.formats.mp4 import MAX_OFFSET, MAX_SAMPLES, Box, Track, child, payload
+from services.validator.formats.mp4 import MAX_OFFSET, Box, BoxFile, Track, child, payload
 from services.validator.formats.source import FormatError
-
-if TYPE_CHECKING:
-    from services.validator.formats.source import Source
 
 _MAX_EDITS = 1024
 
 
-def read_sample_table(source: Source, table: Box, track: Track) -> None:
+def read_sample_table(source: BoxFile, table: Box, track: Track) -> None:
     """Fill in the samples' places and sizes; raises FormatError when the tables disagree."""
     sizes = _sizes(source, child(source, table, "stsz"))
     if not sizes:
@@ -29,7 +25,7 @@ def read_sample_table(source: Source, table: Box, track: Track) -> None:
     track.offsets = _place(sizes, chunks, list(zip(runs[0::3], runs[1::3], strict=True)))
 
 
-def entries(source: Source, box: Box | None, width: int) -> bytes:
+def entries(source: BoxFile, box: Box | None, width: int) -> bytes:
     """Return the entries of a table box; raises FormatError when it announces more than it has."""
     if box is None:
         raise FormatError("A table that every track needs is missing")
@@ -49,13 +45,12 @@ def words(data: bytes, typecode: str = "I") -> array[int]:
     return numbers
 
 
-def _sizes(source: Source, stsz: Box | None) -> array[int]:
+def _sizes(source: BoxFile, stsz: Box | None) -> array[int]:
     if stsz is None:
         return array("L")
     head = source.read(stsz.offset, 12)
     common, count = int.from_bytes(head[4:8]), int.from_bytes(head[8:12])
-    if count > MAX_SAMPLES:
-        raise FormatError(f"{count} samples are more than any real track has", stsz.offset)
+    source.count_samples(count, stsz.offset)
     if common:
         return array("L", [common]) * count
     if 4 * count > stsz.size - 12:
@@ -63,7 +58,7 @@ def _sizes(source: Source, stsz: Box | None) -> array[int]:
     return array("L", words(source.read(stsz.offset + 12, 4 * count)))
 
 
-def _chunk_offsets(source: Source, table: Box) -> array[int]:
+def _chunk_offsets(source: BoxFile, table: Box) -> array[int]:
     wide = child(source, table, "co64")
     if wide is not None:
         return words(entries(source, wide, 8), "Q")
@@ -89,7 +84,7 @@ def _place(sizes: array[int], chunks: array[int], runs: list[tuple[int, int]]) -
     return offsets
 
 
-def read_edits(source: Source, elst: Box | None, timescale: int) -> tuple[tuple[float, int], ...]:
+def read_edits(source: BoxFile, elst: Box | None, timescale: int) -> tuple[tuple[float, int], ...]:
     """Return each edit's seconds and the media time it starts at (-1: nothing is played).
 
     ``timescale`` is the movie's; raises FormatError when the box announces more than it has.

@@ -74,7 +74,12 @@ def _words(substream: Substream) -> str:
     )
 
 
-@rule(Eac3Stream, "track_duration_differs", spec="ISO/IEC 14496-12 §8.6.1", fix=_PACKAGE)
+@rule(
+    Eac3Stream,
+    "track_duration_differs",
+    spec="ISO/IEC 14496-12 §8.6.1",
+    fix="Package the stream again with a tool that takes the time table (stts) from the frames.",
+)
 def track_duration_differs(stream: Eac3Stream, _: Profile) -> Iterator[Finding]:
     """The time table lets the frames play as long as they last: else sound and picture drift."""
     track = stream.track

@@ -6,21 +6,25 @@ import io
 from typing import TYPE_CHECKING
 
 import av
+import pymediainfo
 import pytest
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
 from cli.demo.master import Spec, master
 from services.validator.formats.recognise import Kind, recognise
+from services.validator.inspection import inspect
 from services.validator.opinions import MAX_TEXTS, second_opinions
 from services.validator.rules.opinions import Comparison, Opinion
 from services.validator.rules.registry import judge
 from shared.problems import Severity
-from tests.support.media import mpeg_ts
+from tests.support.media import ac4, mpeg_ts, truehd
 from tests.support.media.eac3 import Joc, joc_frames, joc_mp4
 from tests.support.media.others import stereo_wave
+from tests.support.media.video import Art, movie
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from services.validator.profile import Profile
@@ -178,3 +182,63 @@ def test_ffmpeg_believes_the_flag_alone(joc: Joc, *, believed: bool, tmp_path: P
     path = tmp_path / "file"
     path.write_bytes(joc_mp4(joc_frames(joc=joc)))
     assert ask(path)[0].atmos is believed
+
+
+def _failing(error: Exception) -> Callable[..., object]:
+    def fail(*_: object, **__: object) -> object:
+        raise error
+
+    return fail
+
+
+CALLS: dict[str, tuple[object, str]] = {
+    "MediaInfo": (pymediainfo.MediaInfo, "parse"),
+    "FFmpeg": (av, "open"),
+}
+
+
+@pytest.mark.parametrize(
+    ("tool", "error"),
+    [
+        pytest.param("MediaInfo", OSError("no library"), id="system"),
+        pytest.param("MediaInfo", RuntimeError("no library"), id="MediaInfo"),
+        pytest.param("MediaInfo", ValueError("no library"), id="JSON"),
+        pytest.param("FFmpeg", av.error.FFmpegError(1, "no library"), id="FFmpeg"),
+        pytest.param("FFmpeg", ValueError("no library"), id="PyAV"),
+    ],
+)
+def test_a_tool_that_fails_is_told(
+    tool: str, error: Exception, tmp_path: Path, atmos: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(joc_mp4())
+    monkeypatch.setattr(*CALLS[tool], _failing(error))
+    report = inspect(path, atmos)
+    told = [each.detail for each in report.problems if each.location == tool]
+    assert told == [f"{tool} complains: no library"]
+    assert report.accepted
+    assert len(report.opinions) == 2
+
+
+def test_a_file_without_sound_is_told_by_both(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(movie(Art(size=(16, 16), pictures=2)))
+    ffmpeg, mediainfo = second_opinions(path, Kind.EAC3)
+    assert ffmpeg.complaints == ("no sound stream",)
+    assert mediainfo.complaints == ("no sound track",)
+
+
+def test_raw_truehd_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(truehd.raw_file())
+    ffmpeg, _ = ask(path)
+    assert (ffmpeg.format, ffmpeg.decoded, ffmpeg.complaints) == ("truehd", 40, ())
+    assert ffmpeg.atmos is True
+
+
+def test_the_atmos_of_ac4_is_seen_by_mediainfo(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(ac4.mp4_file())
+    ffmpeg, mediainfo = ask(path)
+    assert (ffmpeg.atmos, ffmpeg.complaints) == (None, ())
+    assert mediainfo.atmos is True

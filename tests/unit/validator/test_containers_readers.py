@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import av
 import pytest
 
-from services.validator.formats import eac3, framing, mp4, mp4_fragments, mp4_samples, mpeg_ts, pes
+from services.validator.formats import eac3, framing, mp4, mp4_samples, mpeg_ts, pes
 from services.validator.formats.kinds import Kind
 from services.validator.formats.recognise import recognise
 from services.validator.formats.recognise_ts import choose
@@ -105,7 +105,7 @@ def test_a_run_of_billions_of_samples_is_refused(open_bytes: Callable[[bytes], S
 def test_many_runs_are_counted_together(
     open_bytes: Callable[[bytes], Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mp4_fragments, "MAX_SAMPLES", 7)
+    monkeypatch.setattr(mp4, "MAX_SAMPLES", 7)
     track = make_mp4.Track(frames=JOC, config=make_mp4.dec3(), per_run=2)
     with pytest.raises(FormatError, match="more than any real track"):
         mp4.read_mp4(open_bytes(make_mp4.fragmented(track)))
@@ -157,7 +157,7 @@ def test_runs_of_chunks_only_go_forward(
         make_mp4.full("stsc", struct.pack(f">I{len(runs)}I", len(runs) // 3, *runs)),
         make_mp4.full("stco", struct.pack(">2I", 1, 0)),
     )
-    source = open_bytes(table)
+    source = mp4.BoxFile(open_bytes(table))
     with pytest.raises(FormatError, match="out of order"):
         mp4_samples.read_sample_table(source, mp4.Box("stbl", 8, len(table)), mp4.Track())
 

@@ -183,6 +183,10 @@ def test_what_is_too_long_for_subtitles_is_not_read(tmp_path: Path, atmos: Profi
         (61, {1: 1219}, 1, ["video_frame_rate_not_allowed"]),
         (24_000, {1001: 479}, 1001, []),
         (23, {1: 459}, 1, ["video_frame_rate_not_allowed"]),
+        (2396, {100: 479}, 100, ["video_frame_rate_not_allowed"]),
+        (6005, {100: 1199}, 100, ["video_frame_rate_not_allowed"]),
+        (60_000, {1001: 898}, 1001, []),
+        (60_000, {1001: 897}, 1001, ["video_duration_not_allowed"]),
     ],
 )
 def test_times_are_judged_as_far_as_ticks_can_tell(
