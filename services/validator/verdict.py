@@ -42,7 +42,8 @@ class Asked:
 class Verdict:
     """Our own word on a file.
 
-    ``atmos`` is whether it claims to be Atmos at all, ``readable`` whether its container is sound.
+    ``atmos`` is whether it claims to be Atmos at all, ``readable`` whether its container and its
+    axml are sound enough to be shown to other tools.
     ``master`` and ``paths`` are what an ADM BWF describes, ``measured`` is what it sounds like.
     """
 

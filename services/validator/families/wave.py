@@ -8,6 +8,7 @@ from services.validator.formats.adm import Adm
 from services.validator.formats.adm_bwf import read_adm_master
 from services.validator.formats.chna import Chna
 from services.validator.formats.riff import Fmt, RiffFile, read_riff, wave_format
+from services.validator.formats.source import FormatError
 from services.validator.formats.trajectories import Trajectories
 from services.validator.rules import load
 from services.validator.rules.blocks_judge import BlockJudge
@@ -58,6 +59,8 @@ def _judge_master(source: Source, riff: RiffFile, fmt: Fmt, verdict: Verdict) ->
     verdict.master, verdict.paths = master, trajectories.by_channel
     verdict.format = wave_format(riff, fmt, master.bed_channels, master.objects)
     verdict.problems += block_judge.problems()
+    # MediaInfo keeps a tree of the whole axml, and what we refuse to read may fill the memory.
+    verdict.readable = not isinstance(master.adm, FormatError)
     # What the metadata get wrong cannot be routed, so it is not listened to.
     if verdict.judge(master) and verdict.asked.audio:
         _listen(source, master, verdict)

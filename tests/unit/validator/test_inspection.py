@@ -189,3 +189,15 @@ def test_a_broken_container_is_not_shown_to_other_tools(tmp_path: Path, atmos: P
     report = inspect(path, atmos)
     assert [each.code for each in report.problems] == ["ds64_not_first"]
     assert report.opinions == ()
+
+
+def test_axml_that_is_not_read_is_not_shown_to_other_tools(tmp_path: Path, atmos: Profile) -> None:
+    # MediaInfo needs gigabytes, or crashes, on floods that our reader refuses early.
+    wave = master(Spec(objects=1, seconds=0.1))
+    flood = b"<audioBlockFormat/>" * 30_000 + b"</audioChannelFormat>"
+    axml = wave.chunks["axml"].replace(b"</audioChannelFormat>", flood, 1)
+    path = tmp_path / "master.wav"
+    wave.with_chunk("axml", axml).write(path)
+    report = inspect(path, atmos)
+    assert "axml_malformed" in [each.code for each in report.problems]
+    assert report.opinions == ()
