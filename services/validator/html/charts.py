@@ -1,4 +1,7 @@
-"""Pictures of the sound: loudness over time, and each track's peak."""
+"""Pictures of the sound: loudness over time, and each track's peak.
+
+They show without the style sheet too: it only gives them the page's colours.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ _TICKS = 6
 _MOST_NUMBERS = 32
 _HOT_DBFS = -0.1
 _MINUTE = 60
+# So that they are told apart in black and white.
+_STROKES = {"momentary": "silver", "short": "currentColor"}
 
 
 def loudness_chart(audio: Audio) -> Markup:
@@ -29,7 +34,7 @@ def loudness_chart(audio: Audio) -> Markup:
     parts = [*_levels(), *_times(last), *_lines(momentary, "momentary"), *_lines(short, "short")]
     if audio.integrated_lufs is not None:
         y = _y(audio.integrated_lufs)
-        parts.append(tag("line", class_="level", x1=_LEFT, x2=_WIDTH, y1=y, y2=y))
+        parts.append(_across("level", y, stroke="currentColor", stroke_dasharray="6 4"))
     return _chart("Loudness over time", parts)
 
 
@@ -49,11 +54,12 @@ def peak_chart(audio: Audio) -> Markup:
 
 
 def _bar(left: float, width: float, peak: float, name: str) -> Markup:
-    top = _y(peak)
+    top, hot = _y(peak), peak >= _HOT_DBFS
     return tag(
         "rect",
         tag("title", f"{name}: {peak:g} dBFS"),
-        class_="hot" if peak >= _HOT_DBFS else "bar",
+        class_="hot" if hot else "bar",
+        fill="red" if hot else "currentColor",
         x=f"{left + width * 0.1:.2f}",
         y=top,
         width=f"{width * 0.8:.2f}",
@@ -63,7 +69,7 @@ def _bar(left: float, width: float, peak: float, name: str) -> Markup:
 
 def _chart(name: str, parts: Sequence[Markup]) -> Markup:
     box = f"0 0 {_WIDTH} {_HEIGHT}"
-    return tag("svg", tag("title", name), joined(parts), viewBox=box, role="img")
+    return tag("svg", tag("title", name), joined(parts), viewBox=box, role="img", font_size=10)
 
 
 def _y(level: float) -> float:
@@ -79,8 +85,12 @@ def _x(share: float) -> float:
 def _levels() -> Iterator[Markup]:
     for level in _LEVELS:
         y = _y(level)
-        yield tag("line", class_="grid", x1=_LEFT, x2=_WIDTH, y1=y, y2=y)
+        yield _across("grid", y, stroke="silver")
         yield _text(str(level), _LEFT - 4, y + 3, "end")
+
+
+def _across(name: str, y: float, **how: str) -> Markup:
+    return tag("line", class_=name, **how, x1=_LEFT, x2=_WIDTH, y1=y, y2=y)
 
 
 def _times(last: float) -> Iterator[Markup]:
@@ -99,4 +109,4 @@ def _lines(points: Sequence[tuple[float, float | None]], name: str) -> Iterator[
     for there, run in groupby(points, key=lambda point: point[1] is not None):
         if there:
             drawn = " ".join(f"{_x(share)},{_y(level or 0.0)}" for share, level in run)
-            yield tag("polyline", class_=name, points=drawn)
+            yield tag("polyline", class_=name, fill="none", stroke=_STROKES[name], points=drawn)

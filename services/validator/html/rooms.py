@@ -1,4 +1,7 @@
-"""Pictures of the room: where the objects go, seen from above and from the side."""
+"""Pictures of the room: where the objects go, seen from above and from the side.
+
+They show without the style sheet too: it only gives them the page's colours.
+"""
 
 from __future__ import annotations
 
@@ -55,14 +58,16 @@ def _room(view: View, inner: Markup) -> Markup:
     return tag(
         "svg",
         tag("title", f"The room from {'the ' if view is View.SIDE else ''}{name}"),
-        tag("rect", class_="wall", x=-100, y=-100, width=200, height=200),
-        tag("path", class_="grid", d="M-100 0H100M0 -100V100"),
+        tag(
+            "rect", class_="wall", fill="none", stroke="gray", x=-100, y=-100, width=200, height=200
+        ),
+        tag("path", class_="grid", fill="none", stroke="silver", d="M-100 0H100M0 -100V100"),
         tag("text", top, x=0, y=-106, text_anchor="middle"),
         tag("text", left, x=-108, y=0, text_anchor="middle", transform="rotate(-90 -108 0)"),
         inner,
         viewBox=_BOX,
-        class_="room",
         role="img",
+        font_size=11,
     )
 
 
@@ -72,10 +77,10 @@ def _drawn(view: View, index: int, each: DynamicObject) -> Markup:
     name, places = tag("title", each.name or each.id), [view.place(at) for at in each.path]
     identifier = _reference(view, index)
     if len(set(places)) > 1:
-        points = " ".join(places)
-        return tag("polyline", name, id=identifier, class_="path", stroke=colour, points=points)
+        drawn = {"stroke": colour, "stroke_width": 1.5, "points": " ".join(places)}
+        return tag("polyline", name, id=identifier, fill="none", stroke_linejoin="round", **drawn)
     x, y = places[0].split(",")
-    return tag("circle", name, id=identifier, class_="still", fill=colour, cx=x, cy=y, r=4)
+    return tag("circle", name, id=identifier, fill=colour, cx=x, cy=y, r=4)
 
 
 def _reference(view: View, index: int) -> str:

@@ -28,13 +28,10 @@ dd { margin: 0; }
 ul { margin: .2rem 0; padding-left: 1.3rem; }
 figure { margin: 0; break-inside: avoid; } figcaption { font-size: .85rem; }
 svg { display: block; width: 100%; height: auto; }
-svg text { fill: var(--soft); font: 10px system-ui, sans-serif; }
-.room text { font-size: 11px; }
-.grid { stroke: var(--line); fill: none; } .wall { stroke: var(--soft); fill: none; }
-.momentary { stroke: var(--line); fill: none; } .short { stroke: var(--mark); fill: none; }
-.level { stroke: var(--mark2); stroke-dasharray: 6 4; }
-.bar { fill: var(--mark); } .hot { fill: var(--mark2); }
-.path { fill: none; stroke-width: 1.5; stroke-linejoin: round; } .still { stroke: none; }
+svg text { fill: var(--soft); font-family: system-ui, sans-serif; }
+.grid { stroke: var(--line); } .wall { stroke: var(--soft); }
+.momentary { stroke: var(--line); } .short { stroke: var(--mark); }
+.level { stroke: var(--mark2); } .bar { fill: var(--mark); } .hot { fill: var(--mark2); }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 .objects { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem; }
 .objects .pair { gap: .4rem; }
