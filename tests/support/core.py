@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.api.domain.catalogue import Track
+    from services.api.domain.lifecycle import Status
     from tests.support.postgres import PostgresServer
 
 LIMITS = Limits(lease=timedelta(seconds=30), retry_base=timedelta(seconds=10))
@@ -102,6 +103,14 @@ class Core:
         accepted = Accepted(md5=MD5, size_bytes=1000, format=FORMAT, report=report)
         assert await self.use_cases.runs.report(task.id, run, accepted)
         return await self.use_cases.import_tasks.get(a_principal(task.tenant), task.id)
+
+    async def until(self, task_id: UUID, *statuses: Status) -> Task:
+        """Wait until a task has one of these statuses."""
+        async with asyncio.timeout(15):
+            async for task in self.use_cases.watching.watch(a_principal(), task_id):
+                if task.status in statuses:
+                    return task
+        raise AssertionError(f"{task_id} never was {statuses}")
 
     async def complete(self, task: Task, report: bytes = b"") -> Task:
         """Take a pending task to its record."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, literal_column, select, tuple_, update
 
 from services.api.db.tables import import_tasks, records, validation_reports
 
@@ -51,16 +51,22 @@ def delete_of_task(transaction: Transaction, task_id: UUID) -> None:
 
 
 def unneeded(connection: Connection, limit: int) -> list[Key]:
-    """Some reports that neither a task's present generation nor a valid record needs."""
-    present = select(import_tasks.c.id).where(
-        import_tasks.c.id == _columns.task_id, import_tasks.c.generation == _columns.generation
-    )
+    """Some reports that neither a task's present generation nor a valid record needs.
+
+    Looked for from the tasks that were started again, which have their index: few of many.
+    """
     valid = select(records.c.id).where(
         records.c.task_id == _columns.task_id,
         records.c.report_generation == _columns.generation,
         records.c.superseded_at.is_(None),
     )
-    query = select(_columns.task_id, _columns.generation).where(~present.exists(), ~valid.exists())
+    query = select(_columns.task_id, _columns.generation).where(
+        # No parameter, or SQLite cannot tell that the index has them all.
+        import_tasks.c.generation > literal_column("1"),
+        _columns.task_id == import_tasks.c.id,
+        _columns.generation < import_tasks.c.generation,
+        ~valid.exists(),
+    )
     return [(row.task_id, row.generation) for row in connection.execute(query.limit(limit))]
 
 

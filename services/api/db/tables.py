@@ -100,6 +100,13 @@ import_tasks = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    # Those that were started again: only they leave reports that nobody needs.
+    Index(
+        "ix_import_tasks_again",
+        "id",
+        sqlite_where=text("generation > 1"),
+        postgresql_where=text("generation > 1"),
+    ),
     Index(
         None,
         "blob_key",

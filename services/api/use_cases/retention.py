@@ -24,7 +24,7 @@ class Retention:
 
     async def prune(self) -> int:
         """Remove old idempotency keys and tombstones, and needless reports; gives how many."""
-        # Looked for beforehand, as that reads much; what is needless never is needed again.
+        # Looked for beforehand, not to hold up who writes; what is needless never is needed again.
         reports = await self.executor.read(lambda c: report_rows.unneeded(c, MAX_REPORTS))
 
         def unit(transaction: Transaction) -> int:

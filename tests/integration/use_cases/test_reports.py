@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
+from services.api.db import report_rows
 from services.api.db.tables import validation_reports
 from services.api.domain.errors import NotFound
 from services.api.domain.lifecycle import Stage, Status
@@ -26,6 +27,8 @@ from shared.stage import job
 from tests.support.core import MD5, PACKED, Core, a_principal
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from services.api.domain.task import Task
 
 WHO = a_principal()
@@ -51,6 +54,34 @@ async def test_a_refused_master_has_its_report_too(any_core: Core) -> None:
     assert (task.status, task.has_report) == (Status.VALIDATION_FAILED, True)
     assert await any_core.use_cases.retention.prune() == 0
     assert await any_core.use_cases.reports.of_task(WHO, task.id) == gzip.decompress(PACKED)
+
+
+async def test_the_second_refusal_s_report_takes_the_place_of_the_first(any_core: Core) -> None:
+    cases = any_core.use_cases
+    task = await any_core.task()
+    await any_core.store(task)
+    await refuse(any_core, task, Stage.VALIDATE, PACKED)
+    again = await cases.import_tasks.retry(WHO, task.id)
+    await any_core.store(again)
+    await refuse(any_core, again, Stage.VALIDATE, PACKED)
+    assert (await kept(any_core), await cases.retention.prune(), await kept(any_core)) == (2, 1, 1)
+    assert await cases.reports.of_task(WHO, task.id) == gzip.decompress(PACKED)
+
+
+async def test_a_refusal_without_a_report_leaves_none(core: Core) -> None:
+    task = await core.task()
+    await core.store(task)
+    task = await refuse(core, task, Stage.VALIDATE, b"")
+    assert (task.has_report, await kept(core)) == (False, 0)
+
+
+async def test_a_report_is_its_tenant_s(core: Core) -> None:
+    task = await core.complete(await core.task(), PACKED)
+    for tenant, found in ((task.tenant, PACKED), ("other", None)):
+        body = await core.use_cases.executor.read(
+            lambda c, t=tenant: report_rows.find(c, t, (task.id, 1))  # type: ignore[misc] # bound
+        )
+        assert body == found
 
 
 async def test_a_download_has_no_validation_report(core: Core) -> None:
@@ -104,6 +135,28 @@ async def test_a_report_stays_while_the_valid_record_needs_it(any_core: Core) ->
     assert await cases.reports.of_record(WHO, done.record_id)
 
 
+async def test_needless_reports_are_found_by_an_index_and_so_many_at_a_time(core: Core) -> None:
+    tasks = [await core.complete(await core.task(f"USRC1234567{n}"), PACKED) for n in range(2)]
+    for task in tasks:
+        fields = TaskFields(source_uri="https://cdn.example.com/other.wav")
+        again = await core.use_cases.import_tasks.update(WHO, task.id, fields)
+        await core.complete(again, PACKED)
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    def look(connection: Connection) -> tuple[list[int], list[str]]:
+        event.listen(
+            connection, "before_cursor_execute", lambda _, __, *said: asked.append(said[:2])
+        )
+        counts = [len(report_rows.unneeded(connection, limit)) for limit in (1, 10)]
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0][0]}", asked[0][1])
+        return counts, [row.detail for row in rows]
+
+    counts, plan = await core.use_cases.executor.read(look)
+    assert counts == [1, 2]
+    assert plan[0].endswith("INDEX ix_import_tasks_again")
+    assert [step for step in plan if step.startswith("SCAN")] == plan[:1]
+
+
 async def test_a_new_record_of_the_same_bytes_keeps_the_report(core: Core) -> None:
     cases = core.use_cases
     task = await core.complete(await core.task(), PACKED)
@@ -121,10 +174,13 @@ async def test_a_new_record_of_the_same_bytes_keeps_the_report(core: Core) -> No
         b"{}",
         PACKED[:-9],
         gzip.compress(b"[]"),
+        gzip.compress(b'{"\xff": 1}'),
+        gzip.compress(b'{"a": "\xff"}'),
+        gzip.compress(b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
         gzip.compress(b"{"),
         gzip.compress(b'{"a": "' + b" " * MAX_JSON_BYTES + b'"}'),
     ],
-    ids=["plain", "cut", "list", "broken", "bomb"],
+    ids=["plain", "cut", "list", "name", "value", "deep", "broken", "bomb"],
 )
 def test_what_is_no_report_is_dropped_and_the_outcome_counts(body: bytes) -> None:
     with pytest.raises(BrokenReport):
@@ -162,6 +218,17 @@ async def test_a_claim_says_what_to_judge_by(any_core: Core) -> None:
     )
     await cases.import_tasks.update(WHO, task.id, TaskFields(delivery_profile="atmos"))
     assert (await asked()).delivery_profile == "atmos"
+
+
+async def test_another_tenant_s_choice_is_nothing_to_judge_by(core: Core) -> None:
+    cases, other = core.use_cases, a_principal("other")
+    await cases.settings.update(other, SettingsFields(delivery_profile="apple-music"))
+    for who, profile in ((WHO, None), (other, "apple-music")):
+        task = await core.task(who=who)
+        await core.store(task)
+        decision = await cases.runs.claim(task.id, Run(Stage.VALIDATE, 1, task.id))
+        assert isinstance(decision, Go)
+        assert decision.delivery_profile == profile
 
 
 async def test_another_profile_changes_the_row_of_a_completed_task_alone(core: Core) -> None:
