@@ -11,8 +11,9 @@ from uuid import UUID
 from shared.bus import streams, subjects
 from shared.bus.envelope import Envelope
 from shared.bus.roles import Role
+from shared.problems import Format
 from shared.stage import wire
-from shared.stage.job import Job, Outcome, Progress, Stage, Stored
+from shared.stage.job import Accepted, Job, Outcome, Progress, Stage, Stored
 from shared.stage.messages import (
     CancelHint,
     ClaimReply,
@@ -155,6 +156,20 @@ class ScriptedStage:
 
     def end(self, job: Job) -> None:
         self.ending.set_result(stored(job))
+
+
+class Quick:
+    """A stage that ends well at once."""
+
+    def __init__(self, name: str) -> None:
+        """Be this stage."""
+        self.name = name
+
+    async def run(self, job: Job, progress: Progress) -> Outcome:
+        progress(3, 3)
+        if self.name == "download":
+            return stored(job)
+        return Accepted(md5=job.actual_md5, size_bytes=job.size_bytes, format=Format(codec="PCM"))
 
 
 def stored(job: Job) -> Stored:

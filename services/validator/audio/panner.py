@@ -40,7 +40,7 @@ def pan(x: npt.ArrayLike, y: npt.ArrayLike) -> Doubles:
     front, back = np.cos((1 - depth) / 2 * quarter), np.sin((1 - depth) / 2 * quarter)
     gains = np.zeros((len(across), SPEAKERS))
     gains[:, LEFT] = front * np.cos(np.clip(across + 1, 0, 1) * quarter)
-    gains[:, CENTRE] = front * np.cos(np.abs(across) * quarter)
+    gains[:, CENTRE] = front * np.cos(across * quarter)
     gains[:, RIGHT] = front * np.sin(np.clip(across, 0, 1) * quarter)
     gains[:, LEFT_SURROUND] = back * np.cos((across + 1) / 2 * quarter)
     gains[:, RIGHT_SURROUND] = back * np.sin((across + 1) / 2 * quarter)

@@ -63,7 +63,7 @@ class Pcm:
         """
         frames = max(min(len(block), self.frames - first), 0)
         block[frames:] = 0
-        step = max(_READ_BYTES // self.frame_bytes, 1)
+        step = _READ_BYTES // self.frame_bytes
         for start in range(0, frames, step):
             part = block[start : min(start + step, frames)]
             where = self.offset + (first + start) * self.frame_bytes

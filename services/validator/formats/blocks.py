@@ -6,6 +6,7 @@ form, which is read, and judged, once: a block is its form, its times and its nu
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -106,9 +107,14 @@ class Block:
 
     @property
     def linear_gain(self) -> float | None:
-        """The gain as a factor, None when it is missing or malformed."""
+        """The gain as a factor, infinite past all floats, None when missing or malformed."""
         gain = self.number("gain")
-        return gain if gain is None or not self.form.gain_in_db else 10 ** (gain / _DB_PER_DECADE)
+        if gain is None or not self.form.gain_in_db:
+            return gain
+        try:
+            return float(10 ** (gain / _DB_PER_DECADE))
+        except OverflowError:
+            return math.inf
 
     def node(self) -> Node:
         """Return the whole block as an element."""

@@ -103,8 +103,12 @@ async def test_an_unknown_profile_is_refused(door: Door) -> None:
     )
 
 
-async def test_a_track_knows_how_long_it_is(door: Door) -> None:
-    length = Duration(seconds=215, nanos=40_000_000)
+@pytest.mark.parametrize(
+    "length",
+    [Duration(seconds=215, nanos=40_000_000), Duration(seconds=86_400)],
+    ids=["song", "day"],
+)
+async def test_a_track_knows_how_long_it_is(door: Door, length: Duration) -> None:
     new = CreateTrackRequest(track=Track(title="Song", stereo_duration=length))
     track = await door.tracks.CreateTrack(new, metadata=door.admin)
     assert track.stereo_duration == length
@@ -118,7 +122,14 @@ async def test_a_track_knows_how_long_it_is(door: Door) -> None:
 
 @pytest.mark.parametrize(
     "length",
-    [{}, {"seconds": -1}, {"nanos": 1}, {"seconds": 86_401}, {"seconds": 2**62}],
+    [
+        {},
+        {"seconds": -1},
+        {"nanos": 1},
+        {"seconds": 86_400, "nanos": 1_000},
+        {"seconds": 86_401},
+        {"seconds": 2**62},
+    ],
     ids=str,
 )
 async def test_a_length_is_more_than_nothing(door: Door, length: Mapping[str, int]) -> None:

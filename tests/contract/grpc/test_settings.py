@@ -27,11 +27,13 @@ async def get(door: Door, who: Metadata | None = None, name: str = "settings") -
     return await call(GetSettingsRequest(name=name), metadata=who or door.admin)
 
 
-async def update(door: Door, *paths: str, name: str = "settings", **values: str) -> Settings:
+async def update(
+    door: Door, *paths: str, name: str = "settings", who: Metadata | None = None, **values: str
+) -> Settings:
     settings = Settings(name=name, **values)  # type: ignore[arg-type] # all of them are strings
     request = UpdateSettingsRequest(settings=settings, update_mask=FieldMask(paths=paths))
     call = SettingsServiceStub(door.channel).UpdateSettings
-    return await call(request, metadata=door.admin)
+    return await call(request, metadata=who or door.admin)
 
 
 async def test_they_are_defaults_then_what_was_chosen_then_defaults(door: Door) -> None:
@@ -49,6 +51,16 @@ async def test_they_are_the_tenant_s(door: Door) -> None:
     await update(door, delivery_profile="apple-music")
     stranger = await door.holder("admin", tenant="other")
     assert (await get(door, stranger)).delivery_profile == ""
+    theirs = await update(door, who=stranger, delivery_profile="atmos")
+    await update(door, "*")
+    assert await get(door, stranger) == theirs
+
+
+@pytest.mark.parametrize("paths", [(), ("update_time",)], ids=["none", "not-ours"])
+async def test_a_mask_without_the_profile_leaves_it(door: Door, paths: tuple[str, ...]) -> None:
+    chosen = await update(door, delivery_profile="apple-music")
+    sent = "atmos" if paths else ""
+    assert await update(door, *paths, delivery_profile=sent) == chosen
 
 
 async def test_somebody_else_s_change_is_not_overwritten(door: Door) -> None:

@@ -116,6 +116,15 @@ async def test_only_atmos_tasks_are_here(client: Client, core: Core) -> None:
     assert await core.use_cases.import_tasks.get(a_principal(), cd.id) == cd
 
 
+async def test_a_report_of_another_type_is_not_here(client: Client, core: Core) -> None:
+    fields = TaskFields(source_uri="https://cdn.example.com/a.wav", master_type="cd")
+    new = await core.use_cases.import_tasks.create(a_principal(), fields)
+    cd = await core.complete(new, PACKED)
+    assert (await fetch(client, f"{TASKS}/{cd.id}/validation-report")).status == 404
+    of_record = await fetch(client, f"/records/{cd.record_id}/validation-report")
+    assert of_record.body == gzip.decompress(PACKED)
+
+
 async def test_a_record_of_another_type_leads_to_no_atmos_task(client: Client, core: Core) -> None:
     fields = TaskFields(source_uri="https://cdn.example.com/a.wav", master_type="cd")
     cd = await core.complete(await core.use_cases.import_tasks.create(a_principal(), fields))

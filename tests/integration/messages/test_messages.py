@@ -26,7 +26,7 @@ from services.api.use_cases.settings import SettingsFields
 from services.api.use_cases.tracks import TrackFields
 from shared.bus import streams, subjects
 from shared.bus.envelope import Envelope
-from shared.bus.errors import BusUnavailable, NoAnswer, TopologyMissing
+from shared.bus.errors import NoAnswer
 from shared.bus.roles import Role
 from shared.problems import Format, Problem, Severity
 from shared.stage import wire
@@ -34,7 +34,7 @@ from shared.stage.job import Accepted, Failed, Job, Outcome, Progress, Refused, 
 from shared.stage.messages import ClaimRequest, Command, Go, ProgressRequest, Report, Stop
 from tests.support.core import PACKED, Core, a_principal
 from tests.support.nats import ACK_WAIT
-from tests.support.scripted import ScriptedStage, working
+from tests.support.scripted import Quick, ScriptedStage, working
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from services.api.db.executor import Transaction
     from services.api.domain.runs import Outcome as DomainOutcome
     from services.api.domain.runs import Run
-    from services.api.domain.task import Task
     from shared.bus.bus import Bus
     from tests.integration.messages.conftest import Loops
     from tests.support.nats import NatsServer
@@ -51,27 +50,6 @@ SOON = timedelta(seconds=1)
 MD5 = "0" * 32
 LOST = Problem(code="md5_mismatch", severity=Severity.ERROR, detail="Not the declared bytes.")
 A_MOMENT = timedelta(seconds=0.3)
-
-
-class Quick:
-    """A stage that ends well at once."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    async def run(self, job: Job, progress: Progress) -> Outcome:
-        progress(3, 3)
-        if self.name == "download":
-            return Stored(blob_key=job.output_key, size_bytes=3, md5=MD5)
-        return Accepted(md5=job.actual_md5, size_bytes=job.size_bytes, format=Format(codec="PCM"))
-
-
-async def until(core: Core, task_id: UUID, *statuses: Status) -> Task:
-    async with asyncio.timeout(15):
-        async for task in core.use_cases.watching.watch(a_principal(), task_id):
-            if task.status in statuses:
-                return task
-    raise AssertionError(f"{task_id} never was {statuses}")
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -110,7 +88,7 @@ async def test_a_task_goes_from_pending_to_its_record(
         working(nats_server, Quick("download")),
         working(nats_server, Quick("validate")),
     ):
-        done = await until(core, task.id, Status.COMPLETED)
+        done = await core.until(task.id, Status.COMPLETED)
     assert done.record_id is not None
     assert done.format is not None
     assert done.format["codec"] == "PCM"
@@ -144,7 +122,7 @@ async def test_a_validator_is_told_what_to_judge_by_and_its_report_is_kept(
         working(nats_server, Quick("download")),
         working(nats_server, stage),
     ):
-        await until(core, task.id, Status.COMPLETED)
+        await core.until(task.id, Status.COMPLETED)
     assert stage.job is not None
     assert (stage.job.delivery_profile, stage.job.stereo_duration_seconds) == (
         "apple-music",
@@ -163,7 +141,7 @@ async def test_every_step_is_told_to_the_world_in_order(
         working(nats_server, Quick("download")),
         working(nats_server, Quick("validate")),
     ):
-        await until(core, task.id, Status.COMPLETED)
+        await core.until(task.id, Status.COMPLETED)
         events = await client.jetstream().subscribe(subjects.ALL_EVENTS, stream=streams.EVENTS)
         told = [await events.next_msg(timeout=2) for _ in range(5)]
     assert [message.subject.rpartition(".")[2] for message in told] == [
@@ -174,50 +152,6 @@ async def test_every_step_is_told_to_the_world_in_order(
         "completed",
     ]
     assert len({(message.headers or {})["ce-id"] for message in told}) == 5
-
-
-async def test_a_wiped_broker_loses_no_task(
-    core: Core, loops: Loops, nats_server: NatsServer
-) -> None:
-    task = await core.task()
-    await loops.dispatcher.round()
-    nats_server.kill()
-    nats_server.wipe()
-    nats_server.start()
-    async with loops.running(), working(nats_server, Quick("download")):
-        await until(core, task.id, Status.DOWNLOADED)
-
-
-async def test_the_reader_of_reports_heals_a_wiped_broker(loops: Loops) -> None:
-    async with loops.bus.pulling(streams.REPORTS, "api") as puller:
-        await loops.reports.round(puller)
-        assert await puller.pull(1, A_MOMENT) == []
-
-
-async def test_the_dispatcher_heals_a_wiped_broker(core: Core, loops: Loops) -> None:
-    await core.task()
-    loops.dispatcher._ensure_at = float("inf")  # noqa: SLF001 - as if it had just been there
-    with pytest.raises(TopologyMissing):
-        await loops.dispatcher.round()
-    await loops.dispatcher.round()
-    assert await core.use_cases.dispatch.due(10) == ()
-
-
-async def test_without_a_broker_the_rows_stay_due(
-    core: Core, loops: Loops, nats_server: NatsServer
-) -> None:
-    await loops.dispatcher.round()
-    task = await core.task()
-    nats_server.kill()
-
-    async def away() -> bool:
-        return not loops.bus.connected
-
-    await eventually(away)
-    loops.dispatcher._ensure_at = float("inf")  # noqa: SLF001 - not due for another half minute
-    with pytest.raises(BusUnavailable):
-        await loops.dispatcher.round()
-    assert [due.task_id for due in await core.use_cases.dispatch.due(10)] == [task.id]
 
 
 async def test_a_command_that_is_under_way_counts_as_sent(core: Core, loops: Loops) -> None:
@@ -401,19 +335,6 @@ async def test_cancels_that_wait_are_bounded(loops: Loops) -> None:
     for number in range(MAX_WAITING + 10):
         cancels.notify(cancel_topic(UUID(int=number), 1))
     assert len(cancels._waiting) == MAX_WAITING  # noqa: SLF001 - the bound is the point
-
-
-async def test_events_wait_for_the_broker_and_are_not_forgotten(
-    core: Core, loops: Loops, nats_server: NatsServer
-) -> None:
-    await core.task()
-    with pytest.raises(BusUnavailable):
-        await loops.relay.round()  # there is no stream yet; now there is
-    await loops.relay.round()
-    assert await core.use_cases.outbox.take(10) == ()
-    async with nats_server.client(Role.API) as client:
-        info = await client.jetstream().stream_info(streams.EVENTS)
-    assert info.state.messages == 1
 
 
 async def test_an_event_that_no_broker_takes_does_not_stop_those_behind_it(

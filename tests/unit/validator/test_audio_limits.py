@@ -117,3 +117,46 @@ def test_silent_tracks_are_told_unless_all_are(atmos: Profile) -> None:
 )
 def test_stereo_version(stereo: float | None, told: str, atmos: Profile) -> None:
     assert codes(ASKED, atmos, stereo) == told
+
+
+def changed(**changes: object) -> dict[str, object]:
+    """Return the change that gives the one sounding track these changes."""
+    return {"tracks": (msgspec.structs.replace(SOUNDS, number=7, **changes),)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"integrated_lufs": -17.5}, ("5.1 downmix", "-17.5 LUFS", "at most -18.0 LUFS")),
+        ({"integrated_lufs": -9.5}, ("5.1 downmix", "-9.5 LUFS", "at most -18.0 LUFS")),
+        ({"integrated_lufs": -44.5}, ("5.1 downmix", "-44.5 LUFS", "at least -31.0 LUFS")),
+        ({"true_peak_dbtp": -0.5}, ("5.1 downmix", "-0.5 dBTP", "at most -1.0 dBTP")),
+        ({"true_peak_dbtp": 3.5}, ("5.1 downmix", "3.5 dBTP", "at most -1.0 dBTP")),
+        ({"tracks": (SILENT, SOUNDS)}, ("track 2", "digital silence", "sound")),
+        ({"identical": ((3, 8),)}, ("track 8", "the samples of track 3", "samples of its own")),
+        (changed(lfe_share_above_200hz=0.75), ("track 7", "75% of its energy", "at most 25%")),
+        (
+            changed(clipped_runs=1, first_clip=55),
+            ("track 7, frame 55", "1 runs of samples at full scale", "none"),
+        ),
+        (changed(first_sound=48_000), ("frame 0", "48000 frames (1.000 s)", "at most 0.250 s")),
+        (
+            changed(last_sound=FRAMES - 48_001),
+            (f"frame {FRAMES - 48_000}", "48000 frames (1.000 s)", "at most 0.500 s"),
+        ),
+        ({"frames": 384_000, "tracks": ()}, ("all tracks", "384000 frames of zeros", "sound")),
+    ],
+    ids=lambda each: each[0] if isinstance(each, tuple) else "",
+)
+def test_where_it_is_and_what_was_measured_is_told(
+    changes: dict[str, object], told: tuple[str, str, str], atmos: Profile
+) -> None:
+    [problem] = judge(Audio(msgspec.structs.replace(GOOD, **changes), ASKED, None), atmos)
+    assert (problem.location, problem.measured) == told[:2]
+    assert problem.allowed.startswith(told[2])
+
+
+def test_both_durations_are_told(atmos: Profile) -> None:
+    [problem] = judge(Audio(GOOD, ASKED, 12.0), atmos)
+    assert problem.location == f"frame {FRAMES}"
+    assert (problem.measured, problem.allowed) == ("10.000 s", "12.000 s, to 0.125 s")

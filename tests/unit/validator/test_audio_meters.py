@@ -11,6 +11,7 @@ import pyebur128  # type: ignore[import-untyped]  # has no types
 import pytest
 from pyebur128 import ChannelType, MeasurementMode
 
+from services.validator.audio import measure as measuring
 from services.validator.audio.measure import measure
 from services.validator.audio.routes import BedRoute
 from services.validator.audio.true_peak import curvature_bound, interpolator
@@ -150,9 +151,10 @@ def test_the_loudness_range_is_that_of_libebur128(seed: int, tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["sparse", "steady"])
 @pytest.mark.parametrize("start", range(0, 40, 3))
 def test_a_peak_between_samples_is_found_wherever_it_is(
-    start: int, kind: str, tmp_path: Path
+    start: int, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows are passed over only when they cannot hold the peak, by either bound."""
+    monkeypatch.setattr(measuring, "_CACHED_SAMPLES", 1)
     signal = np.zeros((9_700, 2), np.float32)
     signal[4_790 + start : 4_792 + start, 1] = 0.5
     signal[::97, 0] = 0.2
@@ -165,6 +167,17 @@ def test_a_peak_between_samples_is_found_wherever_it_is(
     _, _, peak = reference(signal, 48_000, [ChannelType.CENTER] * 2)
     assert found.true_peak_dbtp == pytest.approx(peak, abs=0.001)
     assert (found.true_peak_dbtp or -99) > 20 * math.log10(float(np.abs(signal).max())) + 1
+
+
+@pytest.mark.parametrize("rate", [48_000, 96_000, 192_000])
+def test_a_sample_is_never_above_the_true_peak(rate: int, tmp_path: Path) -> None:
+    """Between a lone sample and its neighbours all is lower."""
+    signal = np.zeros((rate // 4, 1), np.float32)
+    signal[rate // 8] = -0.5
+
+    found = measured(tmp_path / "lone.wav", signal, rate)
+
+    assert found.true_peak_dbtp == pytest.approx(20 * math.log10(0.5))
 
 
 def test_nothing_past_the_last_sample_counts(tmp_path: Path) -> None:
@@ -235,3 +248,52 @@ def test_steady_tones_peak_between_their_samples(hertz: int, tmp_path: Path) -> 
 
     _, _, peak = reference(sound, 48_000, [ChannelType.CENTER] * 3)
     assert found.true_peak_dbtp == pytest.approx(peak, abs=0.02)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("at", [4_000, 4_005, 4_793, 4_799, 9_588])
+def test_the_sharpest_peak_is_found_behind_one_nearly_as_high(
+    at: int,
+    dense: bool,  # noqa: FBT001 - given by name
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No samples of this height lie below a higher peak than those that follow the filter."""
+    monkeypatch.setattr(measuring, "_CACHED_SAMPLES", 1)
+    phase = max(interpolator(4), key=lambda taps: float(np.abs(taps).sum()))
+    sharpest = 0.5 * np.sign(phase)
+    signal = np.full((9_600, 1), 0.5 if dense else 0.0, np.float32)
+    signal[80:112] = signal[at - 20 : at + 32] = 0
+    signal[90:102, 0], signal[at : at + 12, 0] = 0.99 * sharpest, sharpest
+
+    found = measured(tmp_path / "sharp.wav", signal, 48_000)
+
+    assert found.true_peak_dbtp == pytest.approx(
+        20 * math.log10(0.5 * float(np.abs(phase).sum())), abs=0.001
+    )
+
+
+def test_a_peak_is_found_among_many_windows_that_could_hold_it(tmp_path: Path) -> None:
+    phase = max(interpolator(4), key=lambda taps: float(np.abs(taps).sum()))
+    times = np.arange(9_600)[:, np.newaxis] / 48_000
+    signal = (0.4 * np.sin(2 * np.pi * 7_100 * times + np.arange(16) / 7)).astype(np.float32)
+    signal[9_000:9_050, 3] = 0
+    signal[9_020:9_032, 3] = 0.5 * np.sign(phase)
+
+    found = measured(tmp_path / "many.wav", signal, 48_000)
+
+    assert found.true_peak_dbtp == pytest.approx(
+        20 * math.log10(0.5 * float(np.abs(phase).sum())), abs=0.001
+    )
+
+
+def test_the_peak_at_the_very_last_sample_counts(tmp_path: Path) -> None:
+    phase = max(interpolator(4), key=lambda taps: float(np.abs(taps).sum()))
+    signal = np.zeros((7_003, 1), np.float32)
+    signal[-len(phase) :, 0] = 0.5 * np.sign(phase)
+
+    found = measured(tmp_path / "last.wav", signal, 48_000)
+
+    assert found.true_peak_dbtp == pytest.approx(
+        20 * math.log10(0.5 * float(np.abs(phase).sum())), abs=0.001
+    )

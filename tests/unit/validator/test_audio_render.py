@@ -39,6 +39,8 @@ def path(*blocks: tuple[float, float, float, float], ramp: float = 0.005208) -> 
         (-1, 0, (HALF, 0, 0, 0, HALF, 0)),
         (-1, -0.36397, (0.479, 0, 0, 0, 0.878, 0)),
         (9, math.nan, (0, HALF, 0, 0, 0, HALF)),
+        (-1, 9, (1, 0, 0, 0, 0, 0)),
+        (1, -9, (0, 0, 0, 0, 0, 1)),
     ],
 )
 def test_a_position_is_panned_between_its_neighbours(
@@ -128,6 +130,15 @@ def test_a_ramp_takes_a_tenth_of_a_second_at_most(ramp: float) -> None:
     assert mixed[-1] == pytest.approx((0, 1, 0, 0, 0, 0), abs=1e-3)
 
 
+@pytest.mark.parametrize("ramp", [0.1, 9.0])
+def test_a_long_ramp_takes_the_whole_tenth(ramp: float) -> None:
+    moved = path((0, -1, 1, 1), (0, 1, 1, 1), ramp=ramp)
+
+    mixed = Renderer([ObjectRoute(moved)], RATE).render(np.ones((4_800, 1), np.float32), 0)
+
+    assert mixed[4_559] == pytest.approx((0.05, 0.95, 0, 0, 0, 0), abs=1e-3)
+
+
 @pytest.mark.parametrize("start", [-1.0, math.nan])
 def test_a_move_starts_with_the_file_at_the_earliest(start: float) -> None:
     moved = path((0, -1, 1, 1), (start, 1, 1, 1), ramp=0.1)
@@ -151,6 +162,17 @@ def test_a_gain_that_makes_no_sense_does_no_harm(gain: float) -> None:
     )
 
     assert np.isfinite(mixed).all()
+
+
+@pytest.mark.parametrize(
+    ("gain", "heard"), [(-2.0, -2.0), (16.0, 16.0), (99.0, 16.0), (-99.0, -16.0), (math.inf, 16.0)]
+)
+def test_a_gain_is_24_decibels_at_most(gain: float, heard: float) -> None:
+    mixed = Renderer([ObjectRoute(path((0, -1, 1, gain)))], RATE).render(
+        np.ones((1, 1), np.float32), 0
+    )
+
+    assert mixed[0] == pytest.approx((heard, 0, 0, 0, 0, 0))
 
 
 def test_numbers_that_make_no_sense_do_no_harm() -> None:

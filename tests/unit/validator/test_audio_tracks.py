@@ -10,6 +10,7 @@ import pytest
 
 from services.validator.audio import measure as measuring
 from services.validator.audio.measure import measure
+from services.validator.audio.measurement import DIRECT, RENDERED
 from services.validator.audio.pcm import Pcm
 from services.validator.audio.routes import BedRoute
 from services.validator.formats.source import FormatError, open_source
@@ -93,6 +94,21 @@ def test_runs_at_full_scale_are_counted_across_blocks(
     assert track.first_clip == (min(start, 20_000) if length >= 3 else 20_000)
 
 
+@pytest.mark.parametrize("depth", [16, 24])
+@pytest.mark.parametrize(("steps", "runs"), [(0, 1), (1, 0)])
+def test_full_scale_is_the_highest_sample(
+    steps: int, runs: int, depth: int, tmp_path: Path
+) -> None:
+    """One step lower may still be a peak that just fits, above or below zero."""
+    step = 2.0 ** (1 - depth)
+    signal = np.full((9_000, 2), 0.1, np.float32)
+    signal[5_000:5_005] = 1 - (1 + steps) * step, -1 + (1 + steps) * step
+
+    tracks = measured(tmp_path / "full.wav", signal, depth=depth).tracks
+
+    assert [each.clipped_runs for each in tracks] == [runs, runs]
+
+
 def test_a_whole_clipped_file_is_one_run(tmp_path: Path) -> None:
     track = measured(tmp_path / "flat.wav", np.ones((99_000, 4), np.float32)).tracks[0]
 
@@ -140,6 +156,17 @@ def test_the_length_of_the_blocks_changes_nothing(
     assert small.true_peak_dbtp == pytest.approx(usual.true_peak_dbtp, abs=1e-4)
 
 
+def test_only_a_render_is_an_estimate(tmp_path: Path) -> None:
+    signal = noise(0.1, RATE, 1)
+
+    direct = measured(tmp_path / "direct.wav", signal)
+    rendered = measured(tmp_path / "rendered.wav", signal, routes=[BedRoute("RC_L")])
+
+    assert (direct.method, rendered.method) == (DIRECT, RENDERED)
+    assert (direct.loudness_margin_lu, direct.true_peak_margin_db) == (0.0, 0.0)
+    assert (rendered.loudness_margin_lu, rendered.true_peak_margin_db) == (1.0, 1.0)
+
+
 def test_a_size_that_lies_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "lie.wav"
     write_plain(path, noise(0.5, RATE, 2), RATE)
@@ -171,7 +198,7 @@ def test_nothing_can_lie_where_the_file_starts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("channels", "depth", "rate"),
-    [(0, 24, RATE), (129, 24, RATE), (2, 20, RATE), (2, 24, 10**9), (2, 24, 99)],
+    [(0, 24, RATE), (129, 24, RATE), (2, 8, RATE), (2, 20, RATE), (2, 24, 192_001), (2, 24, 7_999)],
 )
 def test_what_cannot_be_measured_is_refused(
     channels: int, depth: int, rate: int, tmp_path: Path

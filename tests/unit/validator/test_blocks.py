@@ -60,6 +60,17 @@ def test_what_the_profile_allows_is_accepted(child: str, tmp_path: Path, atmos: 
     assert inspect_wave(wave, tmp_path / "master.wav", atmos).problems == ()
 
 
+@pytest.mark.parametrize("decibels", ["6.1", "1e5", "1e999"])
+def test_a_gain_past_all_numbers_amplifies(decibels: str, tmp_path: Path, atmos: Profile) -> None:
+    wave = master(SPEC)
+    gain = f'<gain gainUnit="dB">{decibels}</gain>{_JUMP}'
+    axml = wave.chunks["axml"].decode().replace(_JUMP, gain).encode()
+
+    problems = inspect_wave(wave.with_chunk("axml", axml), tmp_path / "master.wav", atmos).problems
+
+    assert "gain_above_unity" in {problem.code for problem in problems}
+
+
 @pytest.mark.parametrize("rate", [48_000, 96_000])
 @pytest.mark.parametrize("seconds", [0.01, 0.1, 1.23457])
 def test_times_are_rounded(rate: int, seconds: float, tmp_path: Path, atmos: Profile) -> None:

@@ -176,6 +176,14 @@ def test_a_folder_adds_and_overrides(tmp_path: Path) -> None:
     assert {"house", "own-house", *MUSIC} < set(profile_names(tmp_path))
 
 
+def test_only_files_with_a_profile_s_name_are_profiles(tmp_path: Path) -> None:
+    names = ["House", "our house", "-house", "house.old", "h" * 64, "haus-\u00fc"]
+    for name in (*names, "h" * 63):
+        put(tmp_path, name, 'extends = "atmos"')
+    (tmp_path / "notes").write_text("No profile.", "utf-8")
+    assert {*profile_names(tmp_path)} - {*profile_names()} == {"h" * 63}
+
+
 def test_frame_rates_and_downmixes_are_data(tmp_path: Path) -> None:
     put(tmp_path, "film", 'extends = "umg"\n[dolby]\nframe_rates = ["25"]\nwarp_modes = [1]\n')
     path = tmp_path / "master.wav"

@@ -282,6 +282,13 @@ def test_what_does_not_fit_goes_least_needed_first(path: Path, atmos: Profile) -
     assert (kept.programme, kept.audio, len(kept.problems)) == (None, None, 50)
 
 
+def test_a_report_without_a_programme_has_no_paths_to_lose(path: Path, atmos: Profile) -> None:
+    path.write_bytes(stereo_wave())
+    report = inspect(path, atmos, opinions=False)
+    assert report.programme is None
+    assert report.without_paths() == report
+
+
 def test_packing_is_the_same_each_time(path: Path, atmos: Profile) -> None:
     _no_master(path)
     report = inspect(path, atmos, opinions=False)

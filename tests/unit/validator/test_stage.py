@@ -66,9 +66,9 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 async def put(store: LocalStore, data: bytes) -> None:
-    async with store.create(KEY) as sink:
-        await sink.write(data)
-        await sink.commit()
+    with store.create(KEY) as sink:
+        sink.write(data)
+        sink.commit()
 
 
 @pytest.fixture
