@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,11 +23,17 @@ from services.validator.limits import (
     Request,
 )
 
+if TYPE_CHECKING:
+    from services.validator.report import Report
+
 _PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
-    """Answer the request on standard input with a report on standard output."""
+    """Answer the request on standard input with lines on standard output, each a report.
+
+    The last one counts. The first is our own word, in case that another tool ends the process.
+    """
     answer = os.dup(1)
     # Whatever a library prints must not mix with the answer.
     os.dup2(2, 1)
@@ -35,7 +42,7 @@ def main() -> int:
         return ORPHANED
     try:
         apply_limits(request.limits)
-        report = _inspect(request)
+        _inspect(request, answer)
     except ConfinementUnavailable as error:
         sys.stderr.write(f"{error}\n")
         return UNCONFINED
@@ -44,20 +51,23 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"cannot read the file: {error}\n")
         return UNREADABLE
-    with os.fdopen(answer, "wb") as pipe:
-        pipe.write(report)
     return 0
 
 
-def _inspect(request: Request) -> bytes:
+def _inspect(request: Request, answer: int) -> None:
+    def tell(report: Report) -> None:
+        with os.fdopen(answer, "wb", closefd=False) as pipe:
+            pipe.write(report.to_json() + b"\n")
+
     report = inspect(
         Path(request.path),
         request.profile,
         master_type=request.master_type,
         md5=request.md5,
         stereo_seconds=request.stereo_seconds,
+        on_report=tell,
     )
-    return report.to_json()
+    tell(report)
 
 
 def tie_to_parent(parent: int) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from services.validator import judging
 from services.validator.formats.recognise import recognise_source
 from services.validator.formats.source import open_source
@@ -48,6 +50,10 @@ _INT32_MAX = 0x7FFFFFFF
 _TOOLS = 2
 
 
+def unwanted(_: Report) -> None:
+    """Nobody wants the report before it is whole."""
+
+
 def inspect(
     path: Path,
     profile: Profile,
@@ -58,14 +64,16 @@ def inspect(
     audio: bool = True,
     stereo_seconds: float | None = None,
     on_progress: Callable[[str, int, int], None] = unheard,
+    on_report: Callable[[Report], None] = unwanted,
 ) -> Report:
     """Inspect a file, whatever is in it.
 
     ``md5`` spares the pass over the bytes when the caller has made it; ``opinions`` says whether
     FFmpeg and MediaInfo are asked too, ``audio`` whether the samples are measured,
     ``stereo_seconds`` how long the track's stereo version is. ``on_progress`` is told the step
-    ("structure", "audio", "opinions", "md5"), how much of it is done, and of how much. Raises
-    OSError when the file cannot be read, ValueError when the master type is not known.
+    ("structure", "audio", "md5", "opinions"), how much of it is done, and of how much.
+    ``on_report`` is given our own word before another tool is asked, as one may never answer.
+    Raises OSError when the file cannot be read, ValueError when the master type is not known.
     """
     asked = Asked(
         master_type=master_type,
@@ -78,25 +86,26 @@ def inspect(
         size = source.size
         recognised = recognise_source(source)
         verdict = judging.judge_source(source, recognised, profile, asked)
-    accepted = not has_errors(verdict.problems)
-    asks = opinions and verdict.readable
-    others = _others(path, recognised, on_progress) if asks else ()
-    compared = [_compare(verdict, each, accepted=accepted) for each in others]
-    problems = [*verdict.problems, *(problem for each in compared for problem in each)]
-    return Report(
-        accepted=accepted,
+    report = Report(
+        accepted=not has_errors(verdict.problems),
         recognised=recognised.description,
         profile=profile.name,
         master_type=str(master_type),
         format=_servable(verdict.format),
-        problems=_bounded(problems),
+        problems=_bounded(verdict.problems),
         md5=md5 or _md5(path, size, on_progress),
         size_bytes=size,
-        opinions=others,
         programme=programme_of(verdict.master, verdict.paths) if verdict.master else None,
         audio=Audio.of(verdict.measured) if verdict.measured else None,
         validator=_version(),
     )
+    if not (opinions and verdict.readable):
+        return report
+    on_report(report)
+    others = _others(path, recognised, on_progress)
+    compared = [_compare(verdict, each, accepted=report.accepted) for each in others]
+    problems = [*verdict.problems, *(problem for each in compared for problem in each)]
+    return msgspec.structs.replace(report, problems=_bounded(problems), opinions=others)
 
 
 def _version() -> str:

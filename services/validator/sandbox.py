@@ -1,7 +1,8 @@
 """Runs each inspection in a child process of its own: a poison file harms nothing else.
 
 The child limits and confines itself before it reads a byte (child.py); the parent keeps the wall
-clock, watches the resident memory, bounds what it reads, and kills on every way out.
+clock, watches the resident memory, bounds what it reads, and kills on every way out. When only the
+tools that are asked for a second opinion take the child down, our own word stands.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import msgspec
 
 from services.validator.limits import MEANINGS, Limits, Request
 from services.validator.report import MAX_JSON_BYTES, Report
+from services.validator.rules.opinions import Opinion
+from shared.problems import Problem, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CHILD", "MAX_RESULT_BYTES", "Limits", "ValidatorCrashed", "inspect_in_child"]
 
-MAX_RESULT_BYTES = MAX_JSON_BYTES
+# Two lines: our own word, and the whole report.
+MAX_RESULT_BYTES = 2 * (MAX_JSON_BYTES + 1)
 _STDERR_TAIL_BYTES = 8192
 _BLOCK_BYTES = 1 << 16
 _WATCH_SECONDS = 0.1
@@ -34,6 +38,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 CHILD = (sys.executable, "-B", "-m", "services.validator.child")
 # The child hears nothing of the deployment's secrets; one thread does all the work of numbers.
 _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
+_OTHERS = "FFmpeg or MediaInfo"
 _THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -82,12 +87,23 @@ async def _ask(request: Request, command: Sequence[str]) -> Report:
         env=_environment(),
         start_new_session=True,
     )
-    tail = bytearray()
+    answer, tail = bytearray(), bytearray()
+    try:
+        await _hear(process, request, answer, tail)
+    except ValidatorCrashed as crash:
+        return _own_word(bytes(answer), crash)
+    return _report(_lines(answer)[-1], _text(tail))
+
+
+async def _hear(
+    process: asyncio.subprocess.Process, request: Request, answer: bytearray, tail: bytearray
+) -> None:
+    """Collect what the child says until it ends; raises ValidatorCrashed unless it ends well."""
     limits = request.limits
     watch = asyncio.create_task(_watch_memory(process, limits.resident_bytes))
     try:
         async with asyncio.timeout(limits.wall_seconds):
-            result = await _talk(process, msgspec.json.encode(request), tail)
+            await _talk(process, msgspec.json.encode(request), answer, tail)
     except TimeoutError:
         raise ValidatorCrashed(f"no result in {limits.wall_seconds:g} s", _text(tail)) from None
     finally:
@@ -95,7 +111,10 @@ async def _ask(request: Request, command: Sequence[str]) -> Report:
         over = await watch
     if over:
         raise ValidatorCrashed(f"resident memory: {over} bytes", _text(tail))
-    return _report(process.returncode, result, _text(tail))
+    if len(answer) > MAX_RESULT_BYTES:
+        raise ValidatorCrashed(f"a result of more than {MAX_RESULT_BYTES} bytes", _text(tail))
+    if process.returncode != 0:
+        raise ValidatorCrashed(_reason(process.returncode or 0), _text(tail))
 
 
 def _environment() -> dict[str, str]:
@@ -125,8 +144,10 @@ def _resident(statm: Path) -> int:
         return 0
 
 
-async def _talk(process: asyncio.subprocess.Process, request: bytes, tail: bytearray) -> bytes:
-    """Hand over the request; return the whole answer, or as much as proves it too long."""
+async def _talk(
+    process: asyncio.subprocess.Process, request: bytes, answer: bytearray, tail: bytearray
+) -> None:
+    """Hand over the request; take the whole answer, or as much as proves it too long."""
     # All three are pipes, asked for when the process was made.
     stdin = cast("asyncio.StreamWriter", process.stdin)
     stdout = cast("asyncio.StreamReader", process.stdout)
@@ -134,8 +155,7 @@ async def _talk(process: asyncio.subprocess.Process, request: bytes, tail: bytea
     async with asyncio.TaskGroup() as group:
         group.create_task(_write(stdin, request))
         group.create_task(_keep_tail(stderr, tail))
-        answer = group.create_task(_read_answer(stdout, process))
-    return answer.result()
+        group.create_task(_read_answer(stdout, process, answer))
 
 
 async def _write(stdin: asyncio.StreamWriter, request: bytes) -> None:
@@ -145,15 +165,15 @@ async def _write(stdin: asyncio.StreamWriter, request: bytes) -> None:
     stdin.close()
 
 
-async def _read_answer(stdout: asyncio.StreamReader, process: asyncio.subprocess.Process) -> bytes:
-    answer = bytearray()
+async def _read_answer(
+    stdout: asyncio.StreamReader, process: asyncio.subprocess.Process, answer: bytearray
+) -> None:
     while block := await stdout.read(_BLOCK_BYTES):
         answer += block
         if len(answer) > MAX_RESULT_BYTES:
             _kill(process)
             break
     await process.wait()
-    return bytes(answer)
 
 
 async def _keep_tail(stderr: asyncio.StreamReader, tail: bytearray) -> None:
@@ -174,13 +194,33 @@ def _kill(process: asyncio.subprocess.Process) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _report(code: int | None, result: bytes, log: str) -> Report:
-    if len(result) > MAX_RESULT_BYTES:
-        raise ValidatorCrashed(f"a result of more than {MAX_RESULT_BYTES} bytes", log)
-    if code != 0:
-        raise ValidatorCrashed(_reason(code or 0), log)
+def _lines(answer: bytes | bytearray) -> list[bytes]:
+    """Return the whole lines, and what is left after the last of them."""
+    return bytes(answer).removesuffix(b"\n").split(b"\n")
+
+
+def _own_word(answer: bytes, crash: ValidatorCrashed) -> Report:
+    """Return the report that the child gave before it asked other tools; else raise the crash."""
+    first, ended, _ = answer.partition(b"\n")
+    if not ended or len(first) > MAX_JSON_BYTES:
+        raise crash
+    report = _report(first, crash.log)
+    unheard = Opinion(tool=_OTHERS, complaints=(crash.reason,))
+    problem = Problem(
+        code="second_opinion_differs",
+        severity=Severity.INFO,
+        detail=f"{_OTHERS} did not come to an end on this file: one of them took the memory or"
+        " the time of the inspection, or crashed.",
+        measured=crash.reason,
+    )
+    return msgspec.structs.replace(
+        report, problems=(*report.problems, problem), opinions=(unheard,)
+    )
+
+
+def _report(line: bytes, log: str) -> Report:
     try:
-        return Report.from_json(result)
+        return Report.from_json(line)
     except msgspec.MsgspecError as error:
         raise ValidatorCrashed(f"a result that is no report: {error}", log) from error
 

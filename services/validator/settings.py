@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
 from services.validator.profile import DEFAULT
 from services.validator.sandbox import Limits
@@ -22,11 +22,11 @@ class ValidatorSettings(ServiceSettings):
     delivery_profile: str = DEFAULT
     profiles_dir: Path | None = None
     validator_slots: PositiveInt = 1
-    validator_memory_bytes: int = _DEFAULTS.memory_bytes
-    validator_resident_bytes: int = _DEFAULTS.resident_bytes
+    validator_memory_bytes: PositiveInt = _DEFAULTS.memory_bytes
+    validator_resident_bytes: PositiveInt = _DEFAULTS.resident_bytes
     validator_confined: bool = _DEFAULTS.confined
-    validator_cpu_seconds: int = _DEFAULTS.cpu_seconds
-    validator_wall_seconds: float = _DEFAULTS.wall_seconds
+    validator_cpu_seconds: PositiveInt = _DEFAULTS.cpu_seconds
+    validator_wall_seconds: PositiveFloat = _DEFAULTS.wall_seconds
 
     def limits(self) -> Limits:
         """Return the sandbox's limits."""

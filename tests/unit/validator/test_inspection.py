@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from pydantic import ValidationError
 from rich.console import Console
 
 from cli.demo.master import Spec, master, write_master
@@ -178,6 +179,15 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("STAGEDOOR_VALIDATOR_WALL_SECONDS", "7.5")
     settings = ValidatorSettings()
     assert (settings.delivery_profile, settings.limits().wall_seconds) == ("umg", 7.5)
+
+
+@pytest.mark.parametrize(
+    "name", ["MEMORY_BYTES", "RESIDENT_BYTES", "CPU_SECONDS", "WALL_SECONDS", "SLOTS"]
+)
+def test_a_limit_of_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"STAGEDOOR_VALIDATOR_{name}", "0")
+    with pytest.raises(ValidationError, match=name.lower()):
+        ValidatorSettings()
 
 
 def test_a_broken_container_is_not_shown_to_other_tools(tmp_path: Path, atmos: Profile) -> None:

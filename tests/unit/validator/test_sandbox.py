@@ -19,6 +19,7 @@ from services.validator.inspection import inspect
 from services.validator.limits import ORPHANED, Request
 from services.validator.sandbox import CHILD, Limits, ValidatorCrashed, inspect_in_child
 from services.validator.settings import ValidatorSettings
+from shared.problems import Severity
 from tests.support.media import ac4, eac3
 from tests.support.sandbox import crash_of, script
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from services.validator.profile import Profile
+    from services.validator.report import Report
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -281,3 +283,53 @@ async def test_every_tool_works_in_it(kind: str, tmp_path: Path, atmos: Profile)
     assert confined == inspect(path, atmos)
     assert len(confined.opinions) == 2
     assert (confined.audio is not None) == (kind == "wave")
+
+
+OWN_WORD = """
+import os
+from pathlib import Path
+from services.validator.inspection import inspect
+report = inspect(Path(request.path), request.profile, opinions=False)
+os.write(1, report.to_json() + b"\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        ("os.abort()", "killed by SIGABRT"),
+        ("raise SystemExit(77)", "exit status 77: no more address space"),
+        ("import time; time.sleep(60)", "no result in 5 s"),
+        ("held = bytearray(200 << 20); import time; time.sleep(60)", "resident memory: "),
+        ("import os\nwhile True: os.write(1, bytes(1 << 16))", "a result of more than "),
+    ],
+)
+async def test_our_word_stands_when_another_tool_ends_the_child(
+    tmp_path: Path, atmos: Profile, ending: str, reason: str
+) -> None:
+    path = tmp_path / "master.wav"
+    write_master(path, Spec(objects=1, seconds=0.1))
+    limits = Limits(wall_seconds=5, resident_bytes=150 << 20)
+    report = await inspect_in_child(path, atmos, limits=limits, command=script(OWN_WORD + ending))
+    assert report.accepted
+    problem = report.problems[-1]
+    assert (problem.code, problem.severity) == ("second_opinion_differs", Severity.INFO)
+    assert problem.measured.startswith(reason)
+    assert report.opinions[0].complaints == (problem.measured,)
+
+
+async def test_half_a_word_is_no_report(tmp_path: Path, atmos: Profile) -> None:
+    path = tmp_path / "master.wav"
+    write_master(path, Spec(objects=1, seconds=0.1))
+    half = OWN_WORD.replace(' + b"\\n"', "") + "raise SystemExit(3)"
+    crash = await crash_of(atmos, path, half)
+    assert crash.reason == "exit status 3"
+
+
+async def test_a_child_tells_its_own_word_first(tmp_path: Path, atmos: Profile) -> None:
+    path = tmp_path / "master.wav"
+    write_master(path, Spec(objects=1, seconds=0.1))
+    told: list[Report] = []
+    report = inspect(path, atmos, audio=False, on_report=told.append)
+    assert [each.opinions for each in told] == [()]
+    assert (len(report.opinions), report.problems) == (2, told[0].problems)

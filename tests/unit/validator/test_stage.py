@@ -219,7 +219,7 @@ async def test_a_store_that_is_away_gives_the_claim_back(
 async def test_a_crash_is_a_failed_attempt(store: LocalStore, profiles: Profiles) -> None:
     data = stereo_wave()
     await put(store, data)
-    stage = ValidateStage(store, profiles, Limits(memory_bytes=64 << 20))
+    stage = ValidateStage(store, profiles, Limits(wall_seconds=0.01))
 
     outcome = await stage.run(job_for(data), Seen())
 
