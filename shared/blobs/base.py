@@ -9,16 +9,20 @@ BlobError
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
-    from datetime import datetime
+    from collections.abc import AsyncIterator, Iterator
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+    from datetime import datetime, timedelta
+    from io import FileIO
     from pathlib import Path
 
 PART_SUFFIX = ".part"
+NOTE_SUFFIX = ".part.note"
+MAX_NOTE_BYTES = 4096
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -47,23 +51,68 @@ class BlobInfo:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """A part that another run of this machine left, or still writes, and what it noted of it.
+
+    Nothing about the bytes is certain: the run may have died between any two writes, and the part
+    may be longer than what was written. Only a check against the note can prove them.
+    """
+
+    key: str
+    note: bytes
+    part: Path
+
+    def open(self) -> FileIO:
+        """Open the part for reading, without a buffer. Raises BlobMissing if it went away."""
+        try:
+            return self.part.open("rb", buffering=0)
+        except FileNotFoundError:
+            raise BlobMissing(self.key) from None
+
+    def discard(self) -> None:
+        """Give its room back: nobody has a use for it any more. Blocks.
+
+        A run that still writes it finds out at its commit.
+        """
+        note = self.part.with_name(self.part.name.removesuffix(PART_SUFFIX) + NOTE_SUFFIX)
+        for file in (note, self.part):
+            with suppress(OSError):  # the scrub comes for what stays
+                file.unlink(missing_ok=True)
+
+
 class BlobSink(Protocol):
     """A blob being written; nobody sees it before ``commit``.
 
-    One caller at a time: the next call only after the last one returned or was cancelled.
+    Every method blocks and is for one thread at a time. After an error only leaving the block of
+    ``BlobStore.create`` is of use, or ``restart``.
     """
 
     @property
     def offset(self) -> int:
         """How many bytes were written since the start or the last restart."""
 
-    async def write(self, data: bytes) -> None:
+    def reserve(self, size: int) -> None:
+        """Make sure of room for ``size`` bytes in all, as far as the store can.
+
+        To be called before the first byte, and again after a restart, which gives the room back.
+        Raises NoSpace.
+        """
+
+    def write(self, data: bytes | memoryview) -> None:
         """Append bytes. Raises NoSpace, StoreUnavailable."""
 
-    async def restart(self) -> None:
-        """Throw away what was written and begin at offset 0."""
+    def restart(self) -> None:
+        """Throw away what was written, and the note, and begin at offset 0."""
 
-    async def commit(self) -> None:
+    def note(self, text: bytes) -> None:
+        """Keep at most 4 KiB, no NUL among them, for whoever finds the part of a dead run.
+
+        Replaces the last note, in one write. A remote store, which keeps no parts, forgets it.
+        Raises ValueError for a text that is none.
+        """
+
+    def commit(self) -> None:
         """Make the blob durable and visible, whole. Raises NoSpace, StoreUnavailable."""
 
 
@@ -73,8 +122,14 @@ class BlobStore(Protocol):
     Every method raises ValueError for a key that is none, StoreUnavailable when the store is.
     """
 
-    def create(self, key: str) -> AbstractAsyncContextManager[BlobSink]:
-        """Open a sink; leaving the block without ``commit`` leaves nothing in the store."""
+    def create(self, key: str) -> AbstractContextManager[BlobSink]:
+        """Open a sink; leaving the block without ``commit`` leaves nothing in the store. Blocks."""
+
+    def leftovers(self, prefix: str) -> Iterator[Leftover]:
+        """Find noted parts below a prefix of whole segments, in no order. Blocks.
+
+        A remote store has none.
+        """
 
     def local_copy(self, key: str) -> AbstractAsyncContextManager[Path]:
         """Give the blob as a file that may be read until the block ends. Raises BlobMissing.
@@ -91,13 +146,24 @@ class BlobStore(Protocol):
     def keys(self, prefix: str = "") -> AsyncIterator[BlobInfo]:
         """List what takes room below a prefix of whole segments, in no order.
 
-        Parts that dead runs left are listed under their key too, so that a scrub finds them.
+        Parts and notes that dead runs left count under their key too, so that a scrub finds them;
+        a part counts with the room reserved for it.
         """
+
+    async def link(self, key: str, *, lasting: timedelta, filename: str) -> str | None:
+        """Return a URL that gives the blob to anybody until ``lasting`` is over.
+
+        None if only we can serve the bytes. ``filename`` is what a browser is to call the file,
+        where the store can be told. Nobody looks whether there is such a blob.
+        """
+
+    async def room(self) -> int | None:
+        """Return how many bytes are free for new blobs; None if the store has no such bound."""
 
 
 def check_key(key: str) -> str:
     """Return a key that can name nothing outside the store. Raises ValueError."""
-    if not all(map(_SEGMENT.fullmatch, key.split("/"))) or key.endswith(PART_SUFFIX):
+    if not all(map(_SEGMENT.fullmatch, key.split("/"))) or key.endswith((PART_SUFFIX, NOTE_SUFFIX)):
         raise ValueError(f"not a blob key: {key[:200]!r}")
     return key
 
@@ -105,3 +171,9 @@ def check_key(key: str) -> str:
 def check_prefix(prefix: str) -> str:
     """Return the prefix without the slash that ends it. Raises ValueError."""
     return check_key(prefix.removesuffix("/")) if prefix else ""
+
+
+def check_note(text: bytes) -> None:
+    """Raise ValueError for a text that is no note."""
+    if len(text) > MAX_NOTE_BYTES or b"\0" in text:
+        raise ValueError("A note has at most 4096 bytes, and no NUL.")

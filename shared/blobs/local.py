@@ -1,24 +1,31 @@
-"""Blobs in a local folder: a part beside its final name, fsync, rename, fsync."""
+"""Blobs in a local folder."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.blobs.base import PART_SUFFIX, BlobInfo, BlobMissing, check_key, check_prefix
-from shared.blobs.part import PartSink, space_errors
+from shared.blobs.base import (
+    NOTE_SUFFIX,
+    PART_SUFFIX,
+    BlobInfo,
+    BlobMissing,
+    Leftover,
+    check_key,
+    check_prefix,
+)
+from shared.blobs.part import LocalSink, disk_errors, note_of, part_of, remove
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
+    from datetime import timedelta
 
 _LISTED_AT_ONCE = 1000
-# How often a folder may be removed by the end of another run between its making and its use.
-_RACES = 10
 
 
 class LocalStore:
@@ -30,16 +37,19 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    @asynccontextmanager
-    async def create(self, key: str) -> AsyncIterator[LocalSink]:
+    @contextmanager
+    def create(self, key: str) -> Iterator[LocalSink]:
         """Open a sink; see BlobStore. Raises FileExistsError if the key is being written."""
         sink = LocalSink(self._root, self._path(key))
         try:
-            await asyncio.to_thread(sink.open)
+            sink.open()
             yield sink
         finally:
-            if not sink.committed:
-                await asyncio.to_thread(sink.abort)
+            sink.end()
+
+    def leftovers(self, prefix: str) -> Iterator[Leftover]:
+        """Find noted parts; see BlobStore."""
+        return self._leftovers(self._root / check_prefix(prefix))
 
     @asynccontextmanager
     async def local_copy(self, key: str) -> AsyncIterator[Path]:
@@ -49,110 +59,77 @@ class LocalStore:
 
     async def size(self, key: str) -> int:
         """Return the size in bytes; see BlobStore."""
-        try:
-            return (await asyncio.to_thread(self._path(key).stat)).st_size
-        except FileNotFoundError:
-            raise BlobMissing(key) from None
+        path = self._path(key)
+        with disk_errors():
+            try:
+                return (await asyncio.to_thread(path.stat)).st_size
+            except FileNotFoundError:
+                raise BlobMissing(key) from None
 
     async def delete(self, key: str) -> None:
-        """Remove the blob and its part; see BlobStore."""
-        await asyncio.to_thread(_remove, self._root, self._path(key))
+        """Remove the blob, its part and its note; see BlobStore."""
+        path = self._path(key)
+        with disk_errors():
+            await asyncio.to_thread(remove, self._root, path)
 
     async def keys(self, prefix: str = "") -> AsyncIterator[BlobInfo]:
-        """List blobs and abandoned parts; see BlobStore."""
+        """List blobs, parts and notes; see BlobStore."""
         found = self._walk(check_prefix(prefix))
         while batch := await asyncio.to_thread(list, islice(found, _LISTED_AT_ONCE)):
             for info in batch:
                 yield info
 
+    async def link(self, key: str, *, lasting: timedelta, filename: str) -> str | None:  # noqa: ARG002 - the interface of all stores
+        """Return None; see BlobStore."""
+        check_key(key)
+        return None
+
+    async def room(self) -> int | None:
+        """Return what the file system has free for us; see BlobStore."""
+        with disk_errors():
+            return await asyncio.to_thread(self._room)
+
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
 
+    def _room(self) -> int:
+        # The nearest folder that exists: the root is made with the first blob.
+        for folder in (self._root, *self._root.parents):
+            with suppress(FileNotFoundError):
+                free = os.statvfs(folder)
+                return free.f_bavail * free.f_frsize
+        raise FileNotFoundError(self._root)
+
+    def _leftovers(self, top: Path) -> Iterator[Leftover]:
+        for folder, _, names in os.walk(top):
+            for name in names:
+                path = Path(folder, name.removesuffix(NOTE_SUFFIX))
+                if name != path.name and (found := self._leftover(path)):
+                    yield found
+
+    def _leftover(self, path: Path) -> Leftover | None:
+        with disk_errors(), suppress(FileNotFoundError):  # went away since it was listed
+            note = note_of(path).read_bytes().rstrip(b"\0")
+            if note and part_of(path).exists():
+                key = os.fspath(path.relative_to(self._root))
+                return Leftover(key=key, note=note, part=part_of(path))
+        return None
+
     def _walk(self, prefix: str) -> Iterator[BlobInfo]:
         for folder, _, names in os.walk(self._root / prefix):
+            found: dict[str, list[os.stat_result]] = {}
             for name in names:
                 path = os.path.join(folder, name)  # noqa: PTH118 - a scrub walks millions; Path costs ten times as much
                 with suppress(FileNotFoundError):  # deleted since it was listed
                     stat = os.stat(path)  # noqa: PTH116 - as above
-                    yield BlobInfo(
-                        key=os.path.relpath(path, self._root).removesuffix(PART_SUFFIX),
-                        size=stat.st_size,
-                        modified=datetime.fromtimestamp(stat.st_mtime, UTC),
-                    )
+                    found.setdefault(_blob_of(path), []).append(stat)
+            for path, stats in found.items():
+                yield BlobInfo(
+                    key=os.path.relpath(path, self._root),
+                    size=sum(stat.st_size for stat in stats),
+                    modified=datetime.fromtimestamp(max(stat.st_mtime for stat in stats), UTC),
+                )
 
 
-class LocalSink(PartSink):
-    """A part file, ``<key>.part``; see BlobSink."""
-
-    def __init__(self, root: Path, path: Path) -> None:
-        super().__init__()
-        self._root = root
-        self._path = path
-        self._begun = False
-
-    def open(self) -> None:
-        """Make the part file and its folders. Blocks. Raises NoSpace, FileExistsError."""
-        with self._lock, space_errors():
-            if not self._closed:
-                self._descriptor = _open_part(_part_of(self._path))
-                self._begun = True
-
-    async def commit(self) -> None:
-        """Make the blob durable and visible; see BlobSink."""
-        await asyncio.to_thread(self._publish)
-        self.committed = True
-
-    def abort(self) -> None:
-        """Remove every trace, also of a commit whose caller was cancelled. Blocks."""
-        with self._lock:
-            self._close()
-            if self._begun:  # or it is the part of another run, which made our open fail
-                _remove(self._root, self._path)
-
-    def _publish(self) -> None:
-        with self._lock, space_errors():
-            os.fsync(self._descriptor)
-            self._close()
-            _part_of(self._path).rename(self._path)
-            for folder in _folders(self._root, self._path):
-                _sync_folder(folder)
-
-
-def _part_of(path: Path) -> Path:
-    return path.with_name(path.name + PART_SUFFIX)
-
-
-def _open_part(part: Path) -> int:
-    for _ in range(_RACES):
-        with suppress(FileNotFoundError):
-            part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            return os.open(part, flags, 0o600)
-    raise FileNotFoundError(part.parent)
-
-
-def _folders(root: Path, path: Path) -> Iterator[Path]:
-    """Yield the folders between a blob and the root, innermost first, the root last."""
-    for folder in path.parents:
-        yield folder
-        if folder == root:
-            return
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(root: Path, path: Path) -> None:
-    # In the order of a rename, so that one under way cannot slip through.
-    for file in (_part_of(path), path):
-        file.unlink(missing_ok=True)
-    # A folder that is gone or in use ends the climb: someone else's run keeps it.
-    with suppress(OSError):
-        for folder in _folders(root, path):
-            if folder != root:
-                folder.rmdir()
+def _blob_of(path: str) -> str:
+    return path.removesuffix(NOTE_SUFFIX).removesuffix(PART_SUFFIX)

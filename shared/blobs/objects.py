@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
 
-from shared.blobs.base import BlobInfo, BlobMissing, StoreUnavailable, check_key, check_prefix
-from shared.blobs.part import PartSink, space_errors
+from shared.blobs.base import (
+    BlobInfo,
+    BlobMissing,
+    StoreUnavailable,
+    check_key,
+    check_note,
+    check_prefix,
+)
+from shared.blobs.scratch import ScratchFile
+from shared.blobs.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from datetime import timedelta
+    from pathlib import Path
 
-    from obstore.store import ObjectStore as Backend
+    from obstore.store import AzureStore, GCSStore, S3Store
 
-_PART_BYTES = 8 * 1024 * 1024
-# S3 takes at most 10,000 parts in an upload.
-_MAX_PARTS = 9_000
-_READ_BYTES = 4 * 1024 * 1024
+    from shared.blobs.base import Leftover
+
+    Backend = AzureStore | GCSStore | S3Store
+
+_MIB = 1024 * 1024
+_PART_BYTES = 8 * _MIB
+# What S3 and Google Cloud Storage take in one upload; Azure takes five times as many.
+_MAX_PARTS = 10_000
+_READ_BYTES = 4 * _MIB
 
 
 @contextmanager
@@ -38,25 +50,25 @@ def _store_errors(reading: str | None = None) -> Iterator[None]:
 
 
 class ObjectStore:
-    """Blobs as objects under the prefix of ``backend``.
-
-    ``scratch`` holds a blob on its way in or out; what is on its way in has no name there, so that
-    even a killed process leaves nothing.
-    """
+    """Blobs as objects under the prefix of ``backend``; ``scratch`` holds copies for reading."""
 
     def __init__(self, backend: Backend, scratch: Path) -> None:
         self._backend = backend
         self._scratch = scratch
 
-    @asynccontextmanager
-    async def create(self, key: str) -> AsyncIterator[ObjectSink]:
+    @contextmanager
+    def create(self, key: str) -> Iterator[ObjectSink]:
         """Open a sink; see BlobStore."""
-        sink = ObjectSink(self._backend, check_key(key), self._scratch)
+        sink = ObjectSink(self._backend, check_key(key))
         try:
-            await asyncio.to_thread(sink.open)
             yield sink
         finally:
-            await sink.close()
+            sink.end()
+
+    def leftovers(self, prefix: str) -> Iterator[Leftover]:
+        """Give none; see BlobStore."""
+        check_prefix(prefix)
+        return iter(())
 
     @asynccontextmanager
     async def local_copy(self, key: str) -> AsyncIterator[Path]:
@@ -93,75 +105,104 @@ class ObjectStore:
                         key=item["path"], size=item["size"], modified=item["last_modified"]
                     )
 
+    async def link(self, key: str, *, lasting: timedelta, filename: str) -> str | None:  # noqa: ARG002 - the library signs no parameters, such as the one that would tell S3 the name
+        """Return a presigned URL; see BlobStore."""
+        with _store_errors():
+            return await obstore.sign_async(self._backend, "GET", check_key(key), lasting)
 
-class ObjectSink(PartSink):
-    """A nameless file that is uploaded by ``commit``; see BlobSink."""
+    async def room(self) -> int | None:
+        """Return None; see BlobStore."""
+        return None
 
-    def __init__(self, backend: Backend, key: str, scratch: Path) -> None:
-        super().__init__()
+
+class ObjectSink:
+    """Gathers parts, and uploads them while the next ones come in; see BlobSink.
+
+    An object of less than a part is put at once by ``commit``. What a killed process has uploaded
+    of a longer one stays in the store, unseen, until a rule of the bucket removes it.
+    """
+
+    def __init__(self, backend: Backend, key: str) -> None:
         self._backend = backend
         self._key = key
-        self._scratch = scratch
-        self._uploading = False
+        self._offset = 0
+        self._part_bytes = _PART_BYTES
+        self._part = memoryview(bytearray(_PART_BYTES))
+        self._filled = 0
+        self._upload: Upload | None = None
+        self._publishing = False
+        self._committed = False
 
-    def open(self) -> None:
-        """Make the nameless file. Blocks. Raises NoSpace."""
-        with self._lock, space_errors():
-            if self._closed:
-                return
-            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self._scratch) as file:
-                self._descriptor = os.dup(file.fileno())
+    @property
+    def offset(self) -> int:
+        """How many bytes were written; see BlobSink."""
+        return self._offset
 
-    async def commit(self) -> None:
-        """Upload the object, whole or not at all; see BlobSink."""
-        self._uploading = True
-        await asyncio.to_thread(os.lseek, self._descriptor, 0, os.SEEK_SET)
-        with (
-            open(self._descriptor, "rb", buffering=0, closefd=False) as file,  # noqa: ASYNC230 - wraps a descriptor, opens nothing
-            _store_errors(),
-        ):
-            await obstore.put_async(
-                self._backend,
-                self._key,
-                file,
-                chunk_size=max(_PART_BYTES, self._offset // _MAX_PARTS),
-            )
-        self.committed = True
+    def reserve(self, size: int) -> None:
+        """Make the parts so long that the store takes them all; see BlobSink."""
+        if not self._offset:
+            self._part_bytes = part_bytes(size)
+            self._part = memoryview(bytearray(self._part_bytes))
 
-    async def close(self) -> None:
-        """Free the file, and the object if a cancelled or failed upload may have made it."""
-        await asyncio.to_thread(self._free)
-        if self._uploading and not self.committed:
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes; see BlobSink."""
+        rest = memoryview(data)
+        while rest:
+            taken = min(len(rest), self._part_bytes - self._filled)
+            self._part[self._filled : self._filled + taken] = rest[:taken]
+            self._filled += taken
+            self._offset += taken
+            rest = rest[taken:]
+            if self._filled == self._part_bytes:
+                self._send()
+
+    def restart(self) -> None:
+        """Begin at offset 0; see BlobSink."""
+        self._abort()
+        self._offset = self._filled = 0
+
+    def note(self, text: bytes) -> None:
+        """Forget the note; see BlobSink."""
+        check_note(text)
+
+    def commit(self) -> None:
+        """Make the object visible; see BlobSink."""
+        self._publishing = True
+        rest = self._part[: self._filled]
+        if self._upload is None:
+            with _store_errors():
+                obstore.put(self._backend, self._key, rest, use_multipart=False)
+        else:
+            if rest:
+                self._upload.send(rest)
+            self._upload.finish()
+        self._committed = True
+
+    def end(self) -> None:
+        """Without a commit that succeeded, take everything back."""
+        if self._committed:
+            return
+        self._abort()
+        if self._publishing:  # the store may have done it, and its answer been lost
             with suppress(StoreUnavailable), _store_errors():
-                await obstore.delete_async(self._backend, self._key)
+                obstore.delete(self._backend, self._key)
 
-    def _free(self) -> None:
-        with self._lock:
-            self._close()
+    def _send(self) -> None:
+        if self._upload is None:
+            self._upload = Upload(self._backend, self._key, self._part_bytes)
+        self._upload.send(self._part)
+        self._part, self._filled = memoryview(bytearray(self._part_bytes)), 0
+
+    def _abort(self) -> None:
+        if self._upload is not None:
+            self._upload.abort()
+            self._upload = None
 
 
-class ScratchFile(PartSink):
-    """A named file that holds a copy for as long as it is read."""
+def part_bytes(size: int) -> int:
+    """Return how long the parts of an upload of ``size`` bytes are, in whole MiB.
 
-    path: Path
-
-    def __init__(self, scratch: Path) -> None:
-        super().__init__()
-        self._scratch = scratch
-
-    def open(self) -> None:
-        """Make the file. Blocks. Raises NoSpace."""
-        with self._lock, space_errors():
-            if self._closed:
-                return
-            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._descriptor, name = tempfile.mkstemp(dir=self._scratch, prefix="copy-")
-            self.path = Path(name)
-
-    def remove(self) -> None:
-        """Remove the file. Blocks."""
-        with self._lock:
-            if self._descriptor >= 0:
-                self._close()
-                self.path.unlink(missing_ok=True)
+    At most three are in memory, 24 MiB for objects of up to 78 GiB.
+    """
+    needed = -(-size // _MAX_PARTS)
+    return max(_PART_BYTES, -(-needed // _MIB) * _MIB)

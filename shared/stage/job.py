@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from shared.problems import Format, Problem
@@ -19,7 +20,8 @@ class Job:
     ``source_uri`` is for the download stage; ``blob_key``, ``size_bytes`` and ``actual_md5`` are
     for stages after it; ``delivery_profile`` (empty: the worker's own) and
     ``stereo_duration_seconds``, how long the target's stereo recording is, for the validate stage.
-    ``attempt`` counts from 1.
+    ``attempt`` counts from 1. ``source_headers`` are fields that the origin asks for, secrets among
+    them: the repr leaves them out. ``max_bytes`` is what the tenant may still store, 0 for any.
     """
 
     task_id: UUID
@@ -36,6 +38,8 @@ class Job:
     max_attempts: int = 1
     delivery_profile: str = ""
     stereo_duration_seconds: float | None = None
+    source_headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    max_bytes: int = 0
 
     @property
     def output_key(self) -> str:
@@ -111,4 +115,15 @@ class Stage(Protocol):
         """Do the work; leave nothing behind when cancelled.
 
         An exception that escapes is an ``internal_error`` attempt; use it for faults only.
+        """
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """What a stage may also have: a say in whether its worker takes commands."""
+
+    async def ready(self) -> bool:
+        """Tell whether there is room for one more run; asked before each pull, so be quick.
+
+        After a no the worker takes nothing and asks again every few seconds; runs under way go on.
         """

@@ -14,6 +14,7 @@ from shared.stage import wire
 from shared.stage.claiming import Claims
 from shared.stage.job import Released
 from shared.stage.messages import Go, Later, Stop
+from shared.stage.pausing import LOOK_AGAIN, Pauses
 from shared.stage.run import Run
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Worker:
     """Runs one stage, in as many slots as there may be runs at once.
 
     ``grace`` bounds how long a stop may take to cancel the runs and give their claims back;
-    ``answer_within`` how long the API may take to answer a claim before it is asked again.
+    ``answer_within`` how long the API may take to answer a claim before it is asked again;
+    ``look_again`` after what time a stage that wants no work is asked again (see ``Choosy``).
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Worker:
         slots: int = 1,
         grace: timedelta = timedelta(seconds=10),
         answer_within: timedelta = timedelta(seconds=2),
+        look_again: timedelta = LOOK_AGAIN,
     ) -> None:
         """Work on this stage, whose commands the durable consumer of the same name holds."""
         self._bus = bus
@@ -61,6 +64,7 @@ class Worker:
         # None while the claim is asked for.
         self._runs: dict[_Key, Run | None] = {}
         self._stopping = asyncio.Event()
+        self._pauses = Pauses(stage, self._stopping, look_again)
         self._log = log.bind(stage=stage.name)
 
     def stop(self) -> None:
@@ -97,7 +101,7 @@ class Worker:
 
     async def _slot(self) -> None:
         async with self._bus.pulling(streams.WORK, self._stage.name) as puller:
-            while not self._stopping.is_set():
+            while await self._pauses.over():
                 for delivery in await self._pull(puller):
                     await self._take(delivery)
 

@@ -9,7 +9,9 @@ import urllib.request
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import boto3  # type: ignore[import-untyped] # it has no types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,3 +49,20 @@ def make_bucket(endpoint: str) -> str:
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
         assert answer.status == 200
     return name
+
+
+def client(endpoint: str) -> Any:
+    """Return another vendor's client, to see what ours left."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def unfinished(endpoint: str, bucket: str) -> list[str]:
+    """Return the keys of the multipart uploads that were neither completed nor aborted."""
+    listing = client(endpoint).list_multipart_uploads(Bucket=bucket)
+    return [upload["Key"] for upload in listing.get("Uploads", [])]

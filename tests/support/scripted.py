@@ -38,6 +38,7 @@ TASK = UUID("01890000-0000-7000-8000-000000000001")
 LEASE = timedelta(seconds=0.6)
 HOUR = timedelta(hours=1)
 GRACE = timedelta(seconds=2)
+LOOK_AGAIN = timedelta(seconds=0.2)
 _ROLES = {"download": Role.DOWNLOADER, "validate": Role.VALIDATOR}
 
 
@@ -177,10 +178,19 @@ def stored(job: Job) -> Stored:
 
 
 @asynccontextmanager
-async def working(server: NatsServer, stage: Stage, *, slots: int = 1) -> AsyncIterator[Worker]:
+async def working(
+    server: NatsServer, stage: Stage, *, slots: int = 1, look_again: timedelta = LOOK_AGAIN
+) -> AsyncIterator[Worker]:
     """A worker at work, stopped in order at the end."""
     async with server.bus(_ROLES[stage.name]) as bus:
-        worker = Worker(bus, stage, slots=slots, grace=GRACE, answer_within=timedelta(seconds=0.3))
+        worker = Worker(
+            bus,
+            stage,
+            slots=slots,
+            grace=GRACE,
+            answer_within=timedelta(seconds=0.3),
+            look_again=look_again,
+        )
         running = asyncio.create_task(worker.run())
         try:
             yield worker

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.blobs.base import BlobMissing
+from shared.blobs.local import LocalStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,10 +23,10 @@ OTHER = "acme/0198/2/run-b"
 
 
 async def put(store: BlobStore, key: str, *pieces: bytes) -> None:
-    async with store.create(key) as sink:
+    with store.create(key) as sink:
         for piece in pieces:
-            await sink.write(piece)
-        await sink.commit()
+            sink.write(piece)
+        sink.commit()
 
 
 async def read(store: BlobStore, key: str) -> bytes:
@@ -34,6 +36,12 @@ async def read(store: BlobStore, key: str) -> bytes:
 
 async def listed(store: BlobStore, prefix: str = "") -> dict[str, int]:
     return {info.key: info.size async for info in store.keys(prefix)}
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our server
+        data: bytes = answer.read()
+        return data
 
 
 def files(folder: Path) -> list[Path]:
@@ -63,57 +71,110 @@ async def test_a_blob_of_several_parts(store: BlobStore) -> None:
 
 
 async def test_offset_and_restart(store: BlobStore) -> None:
-    async with store.create(KEY) as sink:
-        await sink.write(b"wrong and longer")
+    with store.create(KEY) as sink:
+        sink.write(b"wrong and longer")
         assert sink.offset == 16
-        await sink.restart()
+        sink.restart()
         assert sink.offset == 0
-        await sink.write(b"right")
+        sink.write(b"right")
         assert sink.offset == 5
-        await sink.commit()
+        sink.commit()
     assert await read(store, KEY) == b"right"
 
 
 async def test_nothing_is_seen_before_commit(store: BlobStore) -> None:
-    async with store.create(KEY) as sink:
-        await sink.write(b"bytes")
+    with store.create(KEY) as sink:
+        sink.write(b"bytes")
         with pytest.raises(BlobMissing):
             await store.size(KEY)
-        await sink.commit()
+        sink.commit()
         assert await store.size(KEY) == 5
 
 
-async def test_leaving_without_commit_leaves_nothing(store: BlobStore, tmp_path: Path) -> None:
-    async with store.create(KEY) as sink:
-        await sink.write(b"bytes")
+@pytest.mark.parametrize("size", [0, 5, 20_000_000])
+async def test_leaving_without_commit_leaves_nothing(
+    store: BlobStore, tmp_path: Path, size: int
+) -> None:
+    def begin(key: str) -> None:
+        with store.create(key) as sink:
+            sink.reserve(2 * size)
+            sink.note(b"note")
+            sink.write(bytes(size))
+            if key == OTHER:
+                raise ZeroDivisionError
 
-    async def fail_midway() -> None:
-        async with store.create(OTHER) as sink:
-            await sink.write(b"bytes")
-            raise ZeroDivisionError
-
+    begin(KEY)
     with pytest.raises(ZeroDivisionError):
-        await fail_midway()
+        begin(OTHER)
     assert await listed(store) == {}
     assert files(tmp_path) == []
 
 
-async def test_cancelling_leaves_nothing(store: BlobStore, tmp_path: Path) -> None:
-    started = asyncio.Event()
+@pytest.mark.parametrize("reserved", [0, 1, 5, 30_000_000])
+async def test_a_blob_is_as_long_as_what_was_written(store: BlobStore, reserved: int) -> None:
+    with store.create(KEY) as sink:
+        sink.reserve(reserved)
+        assert sink.offset == 0
+        sink.write(b"bytes")
+        sink.commit()
+    assert await read(store, KEY) == b"bytes"
 
-    async def write_for_ever() -> None:
-        async with store.create(KEY) as sink:
-            while True:
-                await sink.write(b"bytes" * 10_000)
-                started.set()
 
-    task = asyncio.create_task(write_for_ever())
-    await started.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await listed(store) == {}
-    assert files(tmp_path) == []
+async def test_restarting_after_many_bytes(store: BlobStore) -> None:
+    with store.create(KEY) as sink:
+        sink.reserve(20_000_000)
+        sink.write(bytes(20_000_000))
+        sink.restart()
+        sink.restart()
+        sink.reserve(18_000_000)
+        sink.write(b"x" * 18_000_000)
+        assert sink.offset == 18_000_000
+        sink.commit()
+    assert await store.size(KEY) == 18_000_000
+    assert set(await read(store, KEY)) == {ord("x")}
+
+
+async def test_views_of_buffers_are_copied(store: BlobStore) -> None:
+    buffer = bytearray(9_000_000)
+    with store.create(KEY) as sink:
+        for letter in b"abc":
+            buffer[:] = bytes([letter]) * len(buffer)
+            sink.write(memoryview(buffer)[:8_500_000])
+        sink.commit()
+    data = await read(store, KEY)
+    assert data == b"".join(bytes([letter]) * 8_500_000 for letter in b"abc")
+
+
+@pytest.mark.parametrize("text", [b"x" * 4097, b"a\0b"])
+async def test_notes_that_are_none(store: BlobStore, text: bytes) -> None:
+    with store.create(KEY) as sink, pytest.raises(ValueError, match="A note has at most 4096"):
+        sink.note(text)
+
+
+async def test_nothing_is_left_over_of_a_run_that_ended(store: BlobStore) -> None:
+    with store.create(KEY) as sink:
+        sink.note(b"note")
+        sink.write(b"bytes")
+        sink.commit()
+    assert list(store.leftovers("acme/0198/1")) == []
+    assert list(store.leftovers("nobody")) == []
+    assert await listed(store) == {KEY: 5}
+
+
+async def test_links_give_the_bytes_or_there_are_none(store: BlobStore) -> None:
+    await put(store, KEY, b"bytes")
+    link = await store.link(KEY, lasting=timedelta(minutes=1), filename="song.wav")
+    if isinstance(store, LocalStore):
+        assert link is None
+    else:
+        assert link is not None
+        assert await asyncio.to_thread(fetch, link) == b"bytes"
+
+
+async def test_room_is_bounded_or_not(store: BlobStore) -> None:
+    room = await store.room()
+    assert room is None or room > 0
+    assert (room is None) != isinstance(store, LocalStore)
 
 
 async def test_missing_blobs(store: BlobStore) -> None:
@@ -165,16 +226,20 @@ async def test_keys_by_prefix(store: BlobStore) -> None:
     "key",
     [
         *("", "/etc/passwd", "a/../b", "a//b", "a/", "./a", "a/.hidden", "a\\b", "a\x00b"),
-        *("a/b.part", "\u00e9", "a" * 129, "a b"),
+        *("a/b.part", "a/b.part.note", "\u00e9", "a" * 129, "a b"),
     ],
 )
 async def test_keys_that_are_none(store: BlobStore, key: str) -> None:
-    with pytest.raises(ValueError, match="not a blob key"):
-        async with store.create(key):
-            pass
+    with pytest.raises(ValueError, match="not a blob key"), store.create(key):
+        pass
     with pytest.raises(ValueError, match="not a blob key"):
         await read(store, key)
     with pytest.raises(ValueError, match="not a blob key"):
         await store.size(key)
     with pytest.raises(ValueError, match="not a blob key"):
         await store.delete(key)
+    with pytest.raises(ValueError, match="not a blob key"):
+        await store.link(key, lasting=timedelta(minutes=1), filename="x")
+    if key:
+        with pytest.raises(ValueError, match="not a blob key"):
+            list(store.leftovers(key.removesuffix("/") + "/.."))

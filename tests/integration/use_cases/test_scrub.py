@@ -33,9 +33,9 @@ async def _is_there(store: LocalStore, key: str) -> bool:
 
 
 async def _put(store: LocalStore, key: str) -> str:
-    async with store.create(key) as sink:
-        await sink.write(b"bytes")
-        await sink.commit()
+    with store.create(key) as sink:
+        sink.write(b"bytes")
+        sink.commit()
     return key
 
 
