@@ -14,7 +14,7 @@ IMAGE = cd proto && ../$(BIN)/buf build --path stagedoor --exclude-source-info
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate clean
+.PHONY: help demo run test test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download clean
 
 ##@ Use it
 
@@ -26,8 +26,11 @@ run: $(VENV)/.runtime ## run everything on the default ports until Ctrl-C, data 
 
 ##@ Work on it
 
-test: $(VENV)/.development ## run all tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: $(VENV)/.development ## run all tests but the long ones
+	$(BIN)/python -m pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile
+
+test-long: $(VENV)/.development ## run the tests that take minutes or gigabytes
+	$(BIN)/python -m pytest -m long
 
 fuzz: $(VENV)/.development ## try the running server with 10,000 malformed requests and calls
 	STAGEDOOR_FUZZ_CALLS=10000 $(BIN)/python -m pytest -s tests/fuzz
@@ -62,6 +65,9 @@ bench: ## benchmarks (none yet)
 
 bench-validate: $(VENV)/.development ## time the validator beside MediaInfo and FFmpeg, into docs/
 	$(BIN)/python -m bench.validate --rounds 3 --write docs/performance.md
+
+bench-download: $(VENV)/.development ## time downloads beside curl, wget and aria2c, into docs/
+	$(BIN)/python -m bench.download --rounds 3 --write docs/performance.md
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

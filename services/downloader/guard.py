@@ -1,54 +1,37 @@
 """The address guard: no connection is begun to an address that the policy refuses.
 
-Three lines, each enough alone for what it sees: the resolver refuses a name if any of its answers
-is bad; the socket factory refuses every address about to be dialled, literals included; and what
-the socket is connected to is looked at before a byte of the request is sent.
+Three lines, each enough alone for what it sees: a name is refused if any of its addresses is bad;
+the socket factory refuses every address about to be dialled, literals included; and what the
+socket is connected to is looked at before a byte is sent.
 """
 
 from __future__ import annotations
 
-import asyncio
 import socket
+from contextlib import ExitStack
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from aiohttp import TCPConnector
-from aiohttp.abc import AbstractResolver, ResolveResult
-
+from services.downloader.lookup import lookup, system_resolve
 from shared.origin import OriginPolicy, OriginRefused
 from shared.origin.addresses import parse_address
 from shared.origin.hosts import is_localhost
 from shared.origin.refused import ADDRESS_REFUSED
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from aiohappyeyeballs import AddrInfoType
-    from aiohttp import ClientRequest, ClientTimeout
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
-
-    Resolve = Callable[[str], Awaitable[list[str]]]
+    from services.downloader.lookup import Resolve
+    from services.downloader.stop import Stop
 
 _DISCARD = 9
 
 
-def _refused() -> OriginRefused:
-    return OriginRefused("address_refused", ADDRESS_REFUSED)
-
-
-class DialRefused(OriginRefused, OSError):  # noqa: N818 - as OriginRefused
-    """As OriginRefused; an OSError too, because that is what dialling code lets pass."""
+class DialRefused(OriginRefused):
+    """No connection is begun, or none is used, to where this would lead."""
 
     def __init__(self) -> None:
         super().__init__("address_refused", ADDRESS_REFUSED)
-
-
-async def system_resolve(host: str) -> list[str]:
-    """Ask the system's resolver for every address of a name. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    answers = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return [str(answer[4][0]) for answer in answers]
 
 
 def is_own_address(address: str) -> bool:
@@ -56,8 +39,7 @@ def is_own_address(address: str) -> bool:
 
     To reach one of its own addresses the kernel uses that address as the source too.
     """
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+    with socket.socket(_family(address), socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((address, _DISCARD))
         except OSError:
@@ -68,7 +50,8 @@ def is_own_address(address: str) -> bool:
 class AddressGuard:
     """Judges addresses by the policy, and refuses this machine's own public ones.
 
-    ``resolve`` gives every address of a name; ``is_own`` knows the machine's interfaces.
+    ``resolve`` gives every address of a name; ``is_own`` knows the machine's interfaces. For any
+    number of threads.
     """
 
     def __init__(
@@ -78,92 +61,77 @@ class AddressGuard:
         resolve: Resolve = system_resolve,
         is_own: Callable[[str], bool] = is_own_address,
     ) -> None:
-        self.policy = policy
+        self._policy = policy
         self._resolve = resolve
         self._is_own = is_own
 
     def allows(self, address: str) -> bool:
         """Tell whether a connection to this address may be begun."""
         plain = parse_address(address)
-        if plain is None or not self.policy.allows(plain):
+        if plain is None or not self._policy.allows(plain):
             return False
-        return self.policy.exempts(plain) or not self._is_own(str(plain))
+        return self._policy.exempts(plain) or not self._is_own(str(plain))
 
-    async def addresses(self, host: str) -> list[str]:
-        """Return all addresses of a name. Raises OriginRefused if any is bad, OSError if none."""
-        if is_localhost(host):
-            found = list(self.policy.loopback())
-        elif not (found := await self._resolve(host)):
+    def allows_peer(self, connected: socket.socket) -> bool:
+        """Tell whether a socket is connected to where a connection may be begun now."""
+        try:
+            return self.allows(str(connected.getpeername()[0]))
+        except OSError:
+            return False
+
+    def addresses(self, host: str, seconds: float, stop: Stop) -> list[str]:
+        """Return all addresses of a name or literal, each once, in their plainest form.
+
+        Raises DialRefused if any is bad, OSError if there are none in time, Stopped.
+        """
+        if parse_address(host) is not None:
+            found = [host]
+        elif is_localhost(host):
+            found = list(self._policy.loopback()) or [""]
+        elif not (found := lookup(self._resolve, host, seconds, stop)):
             raise OSError("no address")
-        if not found or not all(map(self.allows, found)):
-            raise _refused()
-        return list(dict.fromkeys(found))
-
-    def open_socket(self, info: AddrInfoType) -> socket.socket:
-        """Make the socket that will be connected to ``info``. Raises OriginRefused."""
-        family, kind, protocol, _, target = info
-        if not (self.allows(str(target[0])) and self.policy.allows_port(int(target[1]))):
+        if not all(map(self.allows, found)):
             raise DialRefused
-        return socket.socket(family, kind, protocol)
+        return list(dict.fromkeys(str(parse_address(address)) for address in found))
+
+    def open_socket(self, family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+        """Make the socket that will be connected to an address. Raises DialRefused, OSError."""
+        if not (self.allows(address) and self._policy.allows_port(port)):
+            raise DialRefused
+        return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+
+    def dial(self, host: str, port: int, seconds: float, stop: Stop) -> socket.socket:
+        """Return a TCP socket that is connected to a host; one lookup, one address after another.
+
+        What is looked up is what is dialled. Raises DialRefused, OSError, Stopped.
+        """
+        deadline = monotonic() + seconds
+        addresses = self.addresses(host, seconds, stop)
+        failure = OSError("no address")
+        for tried, address in enumerate(addresses):
+            # An address that nobody answers leaves their share of the time to those after it.
+            share = (deadline - monotonic()) / (len(addresses) - tried)
+            try:
+                return self._connect(address, port, share, stop)
+            except OSError as error:
+                stop.check()
+                failure = error
+        raise failure
+
+    def _connect(self, address: str, port: int, seconds: float, stop: Stop) -> socket.socket:
+        if seconds <= 0:
+            raise TimeoutError("no time is left to connect")
+        with ExitStack() as on_failure:
+            opened = on_failure.enter_context(self.open_socket(_family(address), address, port))
+            opened.settimeout(seconds)
+            with stop.closing(opened):
+                opened.connect((address, port))
+            stop.check()
+            if not self.allows_peer(opened):
+                raise DialRefused
+            on_failure.pop_all()
+        return opened
 
 
-class GuardedResolver(AbstractResolver):
-    """The first line: names."""
-
-    def __init__(self, guard: AddressGuard) -> None:
-        self._guard = guard
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - every family is judged
-    ) -> list[ResolveResult]:
-        """Resolve once; what is returned is what is dialled. Raises OriginRefused, OSError."""
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address in await self._guard.addresses(host)
-        ]
-
-    async def close(self) -> None:
-        """Hold nothing, free nothing."""
-
-
-class GuardedConnector(TCPConnector):
-    """Dials through the guard, one lookup and one connection per request.
-
-    Connections are not reused, so that bytes after a body's end cannot become the next response.
-    """
-
-    def __init__(self, guard: AddressGuard, tls: ssl.SSLContext) -> None:
-        super().__init__(
-            resolver=GuardedResolver(guard),
-            use_dns_cache=False,
-            socket_factory=guard.open_socket,
-            ssl=tls,
-            force_close=True,
-            limit=0,
-        )
-        self._guard = guard
-
-    async def connect(
-        self,
-        req: ClientRequest,
-        traces: list[Trace],
-        timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
-    ) -> Connection:
-        """Connect, and look who answered before the request is sent. Raises OriginRefused."""
-        connection = await super().connect(req, traces, timeout)
-        transport = connection.transport
-        peer = transport.get_extra_info("peername") if transport is not None else None
-        if peer is None or not self._guard.allows(str(peer[0])):
-            connection.close()
-            raise _refused()
-        return connection
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET

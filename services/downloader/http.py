@@ -1,48 +1,37 @@
-"""The transport over aiohttp, behind the address guard."""
+"""HTTPS over blocking sockets, behind the address guard."""
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Self
 
-from aiohttp import (
-    ClientConnectorCertificateError,
-    ClientConnectorError,
-    ClientConnectorSSLError,
-    ClientError,
-    ClientResponse,
-    ClientResponseError,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-    DummyCookieJar,
-)
-from yarl import URL
-
+from services.downloader.connection import Connection, HttpResponse, NoAnswer
 from services.downloader.errors import Permanent, Transient
-from services.downloader.guard import AddressGuard, GuardedConnector
+from services.downloader.pool import Pool
+from services.downloader.request import Place, get_request, place_of
+from services.downloader.tls import shake_hands
 from shared.origin import OriginRefused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
-    from pathlib import Path
+    import socket
+    import ssl
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
+    import h11
+
+    from services.downloader.guard import AddressGuard
     from services.downloader.limits import Limits
-
-
-def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """Trust the system's authorities, and those in ``ca_file`` (PEM) too. Blocks."""
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    return context
+    from services.downloader.stop import Stop
 
 
 class HttpTransport:
-    """A Transport over one aiohttp session; an async context manager."""
+    """A Transport over TLS sockets; a context manager that hangs up at its end.
+
+    ``connect_seconds`` of the limits are for lookup, TCP and TLS together, ``header_seconds`` for
+    the whole head whatever comes before it, ``stall_seconds`` for each wait for bytes of the body.
+    """
 
     def __init__(
         self, guard: AddressGuard, tls: ssl.SSLContext, limits: Limits, user_agent: str
@@ -51,95 +40,71 @@ class HttpTransport:
         self._tls = tls
         self._limits = limits
         self._user_agent = user_agent
+        self._pool = Pool(guard)
 
-    async def __aenter__(self) -> Self:
-        """Open the session in the running loop."""
-        self._session = ClientSession(
-            connector=GuardedConnector(self._guard, self._tls),
-            cookie_jar=DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
-            timeout=ClientTimeout(
-                total=None,
-                sock_connect=self._limits.connect_seconds,
-                sock_read=self._limits.stall_seconds,
-            ),
-        )
+    def __enter__(self) -> Self:
+        """Nothing is opened before the first request."""
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close every connection."""
-        await self._session.close()
+        """Close every connection that is kept."""
+        self._pool.close()
 
-    @asynccontextmanager
-    async def get(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[AiohttpResponse]:
+    @contextmanager
+    def get(self, url: str, headers: Mapping[str, str], stop: Stop) -> Iterator[HttpResponse]:
         """Send a GET; see Transport."""
-        with _opening_errors():
-            # sock_read starts anew with every byte, so a dripping head needs a deadline of its own.
-            async with asyncio.timeout(self._limits.header_seconds):
-                response = await self._session.get(
-                    # The URL is canonical already: yarl must not requote a signed one.
-                    URL(url, encoded=True),
-                    headers=headers,
-                    allow_redirects=False,
-                )
+        request = get_request(url, headers, self._user_agent)
+        with ExitStack() as stack:
+            yield self._answered(place_of(url), request, stop, stack)
+
+    def _answered(
+        self, place: Place, request: h11.Request, stop: Stop, stack: ExitStack
+    ) -> HttpResponse:
+        """Ask on a kept connection, else on a new one, which ``stack`` then takes leave of."""
+        while (kept := self._pool.take(place)) is not None:
+            # It may have been closed just now, before the request came: RFC 9110 §9.2.2.
+            with suppress(NoAnswer):
+                return self._ask(kept, place, request, stop, stack)
+        return self._ask(self._connect(place, stop), place, request, stop, stack)
+
+    def _ask(
+        self,
+        connection: Connection,
+        place: Place,
+        request: h11.Request,
+        stop: Stop,
+        stack: ExitStack,
+    ) -> HttpResponse:
+        with ExitStack() as own:
+            own.callback(self._leave, place, connection)
+            own.enter_context(stop.closing(connection.socket))
+            response = connection.ask(request, stop)
+            stack.enter_context(own.pop_all())
+        return response
+
+    def _leave(self, place: Place, connection: Connection) -> None:
+        if connection.is_reusable:
+            self._pool.give(place, connection)
+        else:
+            connection.close()
+
+    def _connect(self, place: Place, stop: Stop) -> Connection:
+        deadline = monotonic() + self._limits.connect_seconds
+        tcp = self._dial(place, stop)
+        left = max(deadline - monotonic(), 0.001)
+        return Connection(shake_hands(tcp, self._tls, place.host, left, stop), self._limits)
+
+    def _dial(self, place: Place, stop: Stop) -> socket.socket:
         try:
-            yield AiohttpResponse(response)
-        finally:
-            response.close()
-
-
-class AiohttpResponse:
-    """A Response over aiohttp's."""
-
-    def __init__(self, response: ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers = response.headers
-
-    async def read(self) -> bytes:
-        """Return the next bytes of the body; see Response."""
-        try:
-            return await self._response.content.readany()
+            return self._guard.dial(place.host, place.port, self._limits.connect_seconds, stop)
+        except OriginRefused as refusal:
+            raise Permanent(refusal.code, refusal.detail) from refusal
         except TimeoutError as error:
-            raise Transient("stalled", "The origin stopped sending.") from error
-        except (ClientError, OSError) as error:
-            raise Transient("truncated", "The connection broke before the end.") from error
-
-
-@contextmanager
-def _opening_errors() -> Iterator[None]:
-    try:
-        yield
-    except OriginRefused as refusal:
-        raise Permanent(refusal.code, refusal.detail) from refusal
-    except ConnectionTimeoutError as error:
-        raise Transient("origin_unreachable", "The origin did not accept a connection.") from error
-    except TimeoutError as error:
-        raise Transient("stalled", "The origin did not answer in time.") from error
-    except ClientConnectorError as error:
-        raise _connect_error(error) from error
-    except ClientResponseError as error:
-        raise Permanent(
-            "invalid_response", "The origin's answer is not valid HTTP (RFC 9112)."
-        ) from error
-    except (ClientError, OSError) as error:
-        raise Transient("origin_unreachable", "The origin hung up without an answer.") from error
-
-
-def _connect_error(error: ClientConnectorError) -> Permanent | Transient:
-    if isinstance(error.os_error, OriginRefused):
-        return Permanent(error.os_error.code, error.os_error.detail)
-    if isinstance(error, ClientConnectorCertificateError):
-        return Permanent("tls_error", "The origin's certificate is not valid for this host.")
-    if isinstance(error, ClientConnectorSSLError) and not isinstance(
-        error.os_error, ssl.SSLEOFError
-    ):
-        return Permanent("tls_error", "The origin does not speak TLS 1.2 or newer.")
-    return Transient("origin_unreachable", "The origin could not be reached.")
+            raise Transient("origin_unreachable", "The origin did not answer in time.") from error
+        except OSError as error:
+            raise Transient("origin_unreachable", "The origin could not be reached.") from error

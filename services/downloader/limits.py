@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
 
 from services.downloader.errors import Transient
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-T = TypeVar("T")
+MEBIBYTE = 1024**2
 GIBIBYTE = 1024**3
 
 
@@ -34,6 +29,23 @@ class Limits:
     backoff_seconds: float = 0.5
 
 
+@dataclass(frozen=True, kw_only=True)
+class RangeLimits:
+    """When a file comes by several connections, and in what pieces.
+
+    One stream is tried for ``trial_seconds``; it stays the only one if the file has less than
+    ``from_bytes`` or the origin already sends ``enough_rate`` bytes a second, about as much as can
+    be hashed and stored. Then up to ``connections`` at once each fetch ``segment_bytes`` at a time,
+    which bounds memory to the product.
+    """
+
+    connections: int = 6
+    segment_bytes: int = 4 * MEBIBYTE
+    from_bytes: int = 64 * MEBIBYTE
+    enough_rate: float = 200e6
+    trial_seconds: float = 1.0
+
+
 class SpeedGauge:
     """Notices an origin that drips: counts bytes against the time spent waiting for them.
 
@@ -45,14 +57,11 @@ class SpeedGauge:
         self._waited = 0.0
         self._bytes = 0
 
-    async def timed(self, read: Awaitable[bytes]) -> bytes:
-        """Await one block. Raises Transient ``stalled`` at the end of a window that is too slow."""
-        start = monotonic()
-        block = await read
-        self._waited += monotonic() - start
-        self._bytes += len(block)
+    def count(self, size: int, waited_seconds: float) -> None:
+        """Count bytes. Raises Transient ``stalled`` at the end of a window that is too slow."""
+        self._waited += waited_seconds
+        self._bytes += size
         if self._waited >= self._limits.low_speed_seconds:
             if self._bytes < self._limits.low_speed_bytes:
                 raise Transient("stalled", "The origin sends too slowly.")
             self._waited, self._bytes = 0.0, 0
-        return block

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin
 
 from services.downloader.errors import Permanent
+from services.downloader.request import place_of
 from shared.origin import OriginPolicy, OriginRefused
 from shared.origin.policy import check_characters
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Iterator, Mapping
 
+    from services.downloader.stop import Stop
     from services.downloader.transport import Response, Transport
 
 MAX_REDIRECTS = 5
@@ -29,20 +31,33 @@ _REDIRECTS = frozenset(
 )
 
 
-@asynccontextmanager
-async def follow(
-    transport: Transport, policy: OriginPolicy, url: str, headers: Mapping[str, str]
-) -> AsyncIterator[tuple[str, Response]]:
+@contextmanager
+def follow(  # noqa: PLR0917 - what is asked, then for whom
+    transport: Transport,
+    policy: OriginPolicy,
+    url: str,
+    credentials: Mapping[str, str],
+    headers: Mapping[str, str],
+    stop: Stop,
+) -> Iterator[tuple[str, Response]]:
     """GET a canonical URL and give the first answer that is no redirect, with its URL.
+
+    ``headers`` go with every request. ``credentials`` are for the origin of ``url`` alone: the
+    first hop that leaves it drops them for good, also where a later one leads back (RFC 9110
+    §15.4). So always start from the URL that they were given with, never from a hop.
 
     Raises Permanent ``redirect_refused`` or ``address_refused``, and as Transport.get.
     """
+    home = place_of(url)
+    fields = {**credentials, **headers}
     for _ in range(MAX_REDIRECTS + 1):
-        async with transport.get(url, headers) as response:
+        with transport.get(url, fields, stop) as response:
             if response.status not in _REDIRECTS:
                 yield url, response
                 return
             url = next_hop(policy, url, response.headers.get("Location", ""))
+        if place_of(url) != home:
+            fields = dict(headers)
     raise Permanent(
         "redirect_refused",
         f"The origin redirects more than {MAX_REDIRECTS} times.",
@@ -52,6 +67,8 @@ async def follow(
 
 def next_hop(policy: OriginPolicy, url: str, location: str) -> str:
     """Return where a redirect leads, canonical and without fragment. Raises Permanent."""
+    if not location:
+        raise Permanent("redirect_refused", "The origin redirects without saying where.")
     try:
         # Before urljoin, which drops what it does not like.
         check_characters(location)

@@ -6,21 +6,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from services.downloader.limits import Limits
+from services.downloader.limits import GIBIBYTE, Limits, RangeLimits
 from shared.origin import OriginPolicy
 from shared.settings import ServiceSettings
 
-
-def _user_agent() -> str:
-    return f"Stagedoor/{version('stagedoor')}"
+# It stands in a comment of a header field (RFC 9110 §5.6.5).
+_CONTACT = r"^((https?://|mailto:)[!-'*-\[\]-~]+)?$"
 
 
 class DownloaderSettings(ServiceSettings):
-    """Where bytes go, what may be fetched, and the limits of one download: bytes, seconds."""
+    """Where bytes go, what may be fetched, and the limits of one download: bytes, seconds.
 
-    download_slots: PositiveInt = 4
+    ``download_per_host`` bounds the connections to one host, ``download_per_tenant`` the runs for
+    one tenant (0: all slots), ``download_connections`` those of one file, and
+    ``download_max_bytes_per_second`` (0: none) all downloads, each in one process.
+    ``download_keep_free_bytes`` of the disk stay free, or a tenth of it if that is less.
+    """
+
+    download_slots: PositiveInt = 8
     download_allow_networks: str = ""
     download_allow_ports: str = "443"
     download_ca_file: Path | None = None
@@ -29,7 +34,13 @@ class DownloaderSettings(ServiceSettings):
     download_header_seconds: PositiveFloat = Limits.header_seconds
     download_stall_seconds: PositiveFloat = Limits.stall_seconds
     download_backoff_seconds: PositiveFloat = Limits.backoff_seconds
-    download_user_agent: Annotated[str, Field(min_length=1)] = Field(default_factory=_user_agent)
+    download_connections: Annotated[int, Field(ge=1, le=6)] = RangeLimits.connections
+    download_per_host: PositiveInt = 8
+    download_per_tenant: NonNegativeInt = 0
+    download_max_bytes_per_second: NonNegativeInt = 0
+    download_keep_free_bytes: NonNegativeInt = GIBIBYTE
+    download_contact_url: Annotated[str, Field(pattern=_CONTACT)] = ""
+    download_user_agent: str = ""
 
     @model_validator(mode="after")
     def _check_policy(self) -> Self:
@@ -49,3 +60,17 @@ class DownloaderSettings(ServiceSettings):
             stall_seconds=self.download_stall_seconds,
             backoff_seconds=self.download_backoff_seconds,
         )
+
+    def ranges(self) -> RangeLimits:
+        """Return when and how a file comes by several connections."""
+        return RangeLimits(connections=min(self.download_connections, self.download_per_host))
+
+    def per_tenant(self) -> int:
+        """Return how many runs of one tenant may be busy at once."""
+        return self.download_per_tenant or self.download_slots
+
+    def user_agent(self) -> str:
+        """Return how origins know us, and whom they can ask about us."""
+        name = f"Stagedoor/{version('stagedoor')}"
+        contact = f" (+{self.download_contact_url})" if self.download_contact_url else ""
+        return self.download_user_agent or name + contact

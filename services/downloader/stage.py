@@ -2,71 +2,110 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from services.downloader.errors import FetchError, Permanent, Transient
+from services.downloader.fetch import Source
+from services.downloader.gates import Busy
+from services.downloader.stop import run_stoppable
 from shared.blobs.base import NoSpace, StoreUnavailable
 from shared.problems import Problem, Severity
 from shared.stage.job import Failed, Job, Outcome, Progress, Refused, Released, Stored
 
 if TYPE_CHECKING:
     from services.downloader.fetch import Fetched, Fetcher
+    from services.downloader.gates import Gate
+    from services.downloader.stop import Stop
     from shared.blobs.base import BlobSink, BlobStore
 
 # How long a worker's own trouble is given to pass.
 NO_SPACE_WAIT = timedelta(seconds=60)
 STORE_WAIT = timedelta(seconds=30)
+BUSY_WAIT = timedelta(seconds=5)
 
 
 class DownloadStage:
-    """Fetches a master into the store under the run's own key; see Stage."""
+    """Fetches a master into the store under the run's own key; see Stage.
+
+    ``tenants`` bounds the runs of each tenant; the store keeps ``keep_free_bytes`` free.
+    """
 
     name = "download"
 
-    def __init__(self, store: BlobStore, fetcher: Fetcher) -> None:
+    def __init__(
+        self, store: BlobStore, fetcher: Fetcher, tenants: Gate, *, keep_free_bytes: int = 0
+    ) -> None:
         self._store = store
         self._fetcher = fetcher
+        self._tenants = tenants
+        self._keep_free = keep_free_bytes
+
+    async def ready(self) -> bool:
+        """Tell whether there is room for more; what runs still need is reserved already."""
+        try:
+            room = await self._store.room()
+        except StoreUnavailable:
+            return False
+        return room is None or room > self._keep_free
 
     async def run(self, job: Job, progress: Progress) -> Outcome:
         """Fetch, prove, commit; leaves nothing behind unless Stored."""
         try:
-            return await self._store_source(job, progress)
+            return await run_stoppable(partial(self._store_source, job, progress))
+        except asyncio.CancelledError:
+            # It may have been stored in that very moment, and nobody will ever know of it.
+            with suppress(StoreUnavailable):
+                await self._store.delete(job.output_key)
+            raise
         except Permanent as error:
             return Refused(problems=(_problem(error),))
         except Transient as error:
             return Failed(problem=_problem(error), retry_after=error.retry_after)
+        except Busy as busy:
+            return Released(reason=busy.reason, retry_after=BUSY_WAIT)
         except NoSpace:
             return Released(reason="no_space", retry_after=NO_SPACE_WAIT)
         except StoreUnavailable:
             return Released(reason="store_unavailable", retry_after=STORE_WAIT)
 
-    async def _store_source(self, job: Job, progress: Progress) -> Stored:
-        async with self._store.create(job.output_key) as sink:
-            fetched = await self._fetch_proven(job, sink, progress)
-            await sink.commit()
+    def _store_source(self, job: Job, progress: Progress, stop: Stop) -> Stored:
+        with self._tenants.entered(job.tenant, stop), self._store.create(job.output_key) as sink:
+            fetched = self._fetch_proven(job, sink, progress, stop)
+            stop.check()
+            sink.commit()
         return Stored(blob_key=job.output_key, size_bytes=fetched.size_bytes, md5=fetched.md5)
 
-    async def _fetch_proven(self, job: Job, sink: BlobSink, progress: Progress) -> Fetched:
-        declared = job.declared_md5.lower()
-        fetched = await self._fetch(job, sink, progress)
-        if declared and fetched.md5 != declared:
+    def _fetch_proven(self, job: Job, sink: BlobSink, progress: Progress, stop: Stop) -> Fetched:
+        source = Source(
+            url=job.source_uri,
+            headers=job.source_headers,
+            declared_md5=job.declared_md5.lower(),
+            max_bytes=job.max_bytes,
+        )
+        generation = job.output_key.rpartition("/")[0]
+        fetched = self._fetcher.fetch(
+            source,
+            sink,
+            leftovers=self._store.leftovers(generation),
+            progress=progress,
+            stop=stop,
+        )
+        if source.declared_md5 not in {"", fetched.md5}:
             # Once more from the start: a resumed file may have been pieced together wrongly.
-            await sink.restart()
-            fetched = await self._fetch(job, sink, progress)
-        if declared and fetched.md5 != declared:
+            sink.restart()
+            fetched = self._fetcher.fetch(source, sink, progress=progress, stop=stop)
+        if source.declared_md5 not in {"", fetched.md5}:
             raise Permanent(
                 "md5_mismatch",
-                f"The file has the MD5 {fetched.md5}, but {declared} was declared.",
+                f"The file has the MD5 {fetched.md5}, but {source.declared_md5} was declared.",
                 measured=fetched.md5,
-                allowed=declared,
+                allowed=source.declared_md5,
             )
         return fetched
-
-    async def _fetch(self, job: Job, sink: BlobSink, progress: Progress) -> Fetched:
-        return await self._fetcher.fetch(
-            job.source_uri, sink, declared_md5=job.declared_md5, progress=progress
-        )
 
 
 def _problem(error: FetchError) -> Problem:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextlib import AbstractAsyncContextManager
+    from contextlib import AbstractContextManager
+
+    from services.downloader.stop import Stop
 
 
 class Response(Protocol):
-    """One response whose head has arrived; header names in any case."""
+    """One response whose head has arrived; used by one thread at a time."""
 
     @property
     def status(self) -> int:
@@ -20,18 +22,25 @@ class Response(Protocol):
     def headers(self) -> Mapping[str, str]:
         """The header fields, by name in any case; of a repeated one the first."""
 
-    async def read(self) -> bytes:
-        """Return the next bytes of the body as they were sent, b"" at its end.
+    def read_into(self, buffer: memoryview) -> int:
+        """Put the next bytes of the body, free of chunking, into ``buffer``; 0 at the body's end.
 
-        Raises Transient when the connection breaks or stalls before the end, if that can be known.
+        ``buffer`` is not empty and may stay partly unused. Blocks. Raises Transient ``truncated``
+        or ``stalled``, Permanent ``invalid_response``, Stopped.
         """
 
 
 class Transport(Protocol):
-    """An HTTPS client that follows nothing, decodes nothing, keeps no cookies, uses no proxy."""
+    """An HTTPS client that follows nothing, decodes nothing, keeps no cookies, uses no proxy.
 
-    def get(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Response]:
-        """Send a GET to a canonical URL and give the response; the block's end hangs up.
+    For any number of threads.
+    """
 
-        Raises Permanent or Transient, with ``address_refused`` if the guard says no.
+    def get(
+        self, url: str, headers: Mapping[str, str], stop: Stop
+    ) -> AbstractContextManager[Response]:
+        """Send a GET to a canonical URL and give the response. Blocks.
+
+        Leaving the block gives the connection back if the body was read to its end, else hangs up.
+        Raises Permanent or Transient, with ``address_refused`` if the guard says no; Stopped.
         """

@@ -8,6 +8,8 @@ It speaks raw TLS so that it can misbehave. In a test with an event loop::
 or in a thread of its own, for clients that are other processes::
 
     with running_origin() as origin: ...
+
+Each connection carries one exchange, unless the origin is made with ``keep_alive=True``.
 """
 
 from __future__ import annotations
@@ -72,15 +74,27 @@ class Request:
 
 @dataclass(slots=True)
 class Exchange:
-    """One connection, one request, one reply; ``sent`` counts the bytes of its body."""
+    """One request, one reply; ``sent`` counts the bytes of its body.
+
+    With ``keep_alive`` the connection stays after a body of exactly its Content-Length.
+    """
 
     request: Request
     writer: asyncio.StreamWriter
+    keep_alive: bool = False
     sent: int = 0
+    length: int | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Tell whether the connection waits for another request."""
+        return self.keep_alive and self.sent == self.length and not self.writer.is_closing()
 
     async def head(self, status: int, **headers: str | int) -> None:
         """Send a status line and fields; underscores in their names become hyphens."""
-        lines = [f"HTTP/1.1 {status} Whatever", "Connection: close"]
+        self.length = int(headers["Content_Length"]) if "Content_Length" in headers else None
+        lines = [f"HTTP/1.1 {status} Whatever"]
+        lines += [] if self.keep_alive else ["Connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         await self.raw("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
@@ -111,19 +125,30 @@ def _certificate(authority: trustme.CA) -> trustme.LeafCert:
     return authority.issue_cert(*HOST_NAMES)
 
 
+def serving(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """Return a server's context with a certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    return context
+
+
 @dataclass
 class Origin:
-    """The server; ``served`` counts body bytes by path, ``connections`` everyone who dialled."""
+    """The server; ``served`` counts body bytes by path, ``connections`` everyone who dialled.
+
+    ``tls`` is a context of its own, for servers that prove nothing or the wrong thing.
+    """
 
     authority: trustme.CA = field(default_factory=shared_authority)
     requests: list[Request] = field(default_factory=list)
     served: dict[str, int] = field(default_factory=dict)
     connections: int = 0
+    keep_alive: bool = False
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         """Load the server's certificate."""
-        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        _certificate(self.authority).configure_cert(self._tls)
+        self._tls = self.tls or serving(_certificate(self.authority))
         self._replies: dict[str, list[Reply]] = {}
         self._busy: set[asyncio.Task[None]] = set()
 
@@ -167,6 +192,11 @@ class Origin:
         self.authority.configure_trust(context)
         return context
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections have not ended."""
+        return len(self._busy)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -176,28 +206,31 @@ class Origin:
         # TLS transport of Python 3.11 never resumes.
         writer.transport.set_write_buffer_limits(high=1, low=0)
         try:
-            await self._answer(await _read_request(reader), writer)
+            while await self._answer(await _read_request(reader), writer):
+                pass
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
             self._busy.discard(task)
             writer.close()
-            with suppress(OSError):
+            with suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; tell whether another may follow."""
         self.requests.append(request)
         path = request.target.partition("?")[0]
-        exchange = Exchange(request, writer)
+        exchange = Exchange(request, writer, self.keep_alive)
         script = self._replies.get(path)
         if not script:
             await exchange.head(404, Content_Length=0)
-            return
+            return exchange.stays
         reply = script.pop(0) if len(script) > 1 else script[0]
         try:
             await reply(exchange)
         finally:
             self.served[path] = self.served.get(path, 0) + exchange.sent
+        return exchange.stays
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Request:
@@ -209,12 +242,14 @@ async def _read_request(reader: asyncio.StreamReader) -> Request:
 
 
 @contextmanager
-def running_origin() -> Iterator[Origin]:
+def running_origin(
+    *, keep_alive: bool = False, tls: ssl.SSLContext | None = None
+) -> Iterator[Origin]:
     """Run an origin in a thread with a loop of its own."""
     ready: Future[tuple[Origin, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
-        async with Origin() as origin:
+        async with Origin(keep_alive=keep_alive, tls=tls) as origin:
             stop = asyncio.Event()
             ready.set_result((origin, asyncio.get_running_loop(), stop))
             await stop.wait()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -144,6 +146,22 @@ def hang_up() -> Reply:
     """Drop the connection instead of an answer."""
 
     async def reply(exchange: Exchange) -> None:
+        exchange.cut()
+
+    return reply
+
+
+def reset(head: bytes, body: bytes = b"") -> Reply:
+    """Send a head and a body as they are, then reset the connection (TCP RST)."""
+
+    async def reply(exchange: Exchange) -> None:
+        await exchange.raw(head)
+        await exchange.body(body)
+        # Python closes a socket that lingers for 0 seconds by a reset.
+        linger = struct.pack("ii", 1, 0)
+        exchange.writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, linger
+        )
         exchange.cut()
 
     return reply

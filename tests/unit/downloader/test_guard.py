@@ -1,31 +1,36 @@
-"""No connection is begun to an address that the policy refuses, whichever way it comes."""
+"""The guard's lines, each for itself: names, the socket factory, the peer."""
 
 from __future__ import annotations
 
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp import ClientSession
 
-from services.downloader.guard import AddressGuard, GuardedConnector, is_own_address, system_resolve
-from shared.origin import OriginPolicy, OriginRefused
-from shared.stage.job import Failed, Refused
-from tests.support import replies
+from services.downloader.guard import AddressGuard, DialRefused, is_own_address
+from services.downloader.lookup import lookup, system_resolve
+from services.downloader.stop import Stop
+from shared.origin import OriginPolicy
+from tests.support.addresses import Canary
+from tests.support.transports import LOOPBACK
 
 if TYPE_CHECKING:
-    from aiohappyeyeballs import AddrInfoType
+    from collections.abc import Iterator
 
-    from tests.support.downloads import Bench
-    from tests.support.origin import Origin
-
-PATH = "/a"
-STRICT = OriginPolicy(allow_ports=(range(1, 65536),))
+STRICT = OriginPolicy.from_settings("", "1-65535")
+# Both in use, neither refused: an address that nobody answers is found by what comes after it.
+WIDE = OriginPolicy.from_settings("127.0.0.0/8", "1-65535")
 
 
-def refusal(outcome: object) -> tuple[str, str]:
-    assert isinstance(outcome, Refused), outcome
-    return outcome.problems[0].code, outcome.problems[0].detail
+@pytest.fixture
+def canary() -> Iterator[Canary]:
+    with Canary() as listening:
+        yield listening
+
+
+def guard(policy: OriginPolicy, *answers: str) -> AddressGuard:
+    return AddressGuard(policy, resolve=lambda _: list(answers))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +38,6 @@ def refusal(outcome: object) -> tuple[str, str]:
     [
         ["10.1.2.3"],
         ["fd00::1"],
-        ["169.254.169.254"],
         ["8.8.8.8", "10.1.2.3"],
         ["2606:4700::1111", "127.0.0.1"],
         ["::ffff:10.1.2.3"],
@@ -41,92 +45,135 @@ def refusal(outcome: object) -> tuple[str, str]:
         ["fe80::1%eth0"],
         ["ff0e::1"],
         ["not an address"],
+        [""],
     ],
 )
-async def test_a_name_with_any_bad_address(bench: Bench, answers: list[str]) -> None:
-    bench.policy = STRICT
-    bench.names["media.origin.test"] = [answers]
-    code, detail = refusal(await bench.run("https://media.origin.test/a"))
-    assert code == "address_refused"
-    assert not any(answer in detail for answer in answers)
-    assert bench.dialled == []
-
-
-async def test_rebinding_between_connections(bench: Bench, origin: Origin) -> None:
-    origin.serve(PATH, replies.file(b"x" * 500_000, cut_at=200_000))
-    bench.names["media.origin.test"] = [["127.0.0.1"], ["127.0.0.1"], ["127.0.0.2"]]
-    code, _ = refusal(await bench.run(origin.url(PATH, "media.origin.test")))
-    assert code == "address_refused"
-    assert (bench.asked, bench.dialled) == (["media.origin.test"] * 3, ["127.0.0.1"] * 2)
-    assert origin.connections == 2
-
-
-async def test_rebinding_on_a_redirect(bench: Bench, origin: Origin) -> None:
-    origin.serve(PATH, replies.redirect("/b"))
-    origin.serve("/b", replies.file(b"bytes"))
-    bench.names["media.origin.test"] = [["127.0.0.1"], ["192.168.0.1", "127.0.0.1"]]
-    assert refusal(await bench.run(origin.url(PATH, "media.origin.test")))[0] == "address_refused"
-    assert bench.dialled == ["127.0.0.1"]
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "0x7f000001", "0x7f.1", "localhost", "[::1]"])
-async def test_every_line_below_the_spelling(bench: Bench, origin: Origin, host: str) -> None:
-    bench.policy = STRICT
-    bench.names = {"0x7f000001": [["127.0.0.1"]], "0x7f.1": [["127.0.0.1"]]}
-    connector = GuardedConnector(bench.guard(), bench.tls)
-    async with ClientSession(connector=connector) as session:
-        with pytest.raises((OriginRefused, OSError)):
-            await session.get(f"https://{host}:{origin.port}/")
-    assert (bench.dialled, origin.connections) == ([], 0)
-
-
-async def test_the_socket_is_the_second_line(origin: Origin, bench: Bench) -> None:
-    guard = AddressGuard(STRICT)
-    info: AddrInfoType = (
-        socket.AF_INET,
-        socket.SOCK_STREAM,
-        socket.IPPROTO_TCP,
-        "",
-        ("127.0.0.1", origin.port),
-    )
-    with pytest.raises(OriginRefused) as caught:
-        guard.open_socket(info)
+def test_a_name_with_any_bad_address(canary: Canary, answers: list[str]) -> None:
+    with pytest.raises(DialRefused) as caught:
+        guard(STRICT, *answers).dial("media.example", canary.port, 1, Stop())
     assert caught.value.code == "address_refused"
-    closed = AddressGuard(OriginPolicy(bench.policy.allow_networks))
-    with pytest.raises(OriginRefused):
-        closed.open_socket(info)
+    assert not any(answer and answer in caught.value.detail for answer in answers)
+    assert (canary.is_silent, canary.dials) == (True, [])
 
 
-async def test_localhost_that_is_not_let_through() -> None:
-    with pytest.raises(OriginRefused):
-        await AddressGuard(STRICT).addresses("localhost")
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "::1", "localhost", "a.localhost", "0x7f000001", "127.1", "2130706433"]
+)
+def test_literals_and_odd_spellings(canary: Canary, host: str) -> None:
+    with pytest.raises(DialRefused):
+        AddressGuard(STRICT).dial(host, canary.port, 1, Stop())
+    assert (canary.is_silent, canary.dials) == (True, [])
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "name"])
+def test_the_socket_factory_is_a_line_of_its_own(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with pytest.raises(DialRefused):
+        AddressGuard(STRICT).open_socket(family, address, 443)
+
+
+def test_the_socket_factory_knows_ports() -> None:
+    closed = AddressGuard(OriginPolicy(LOOPBACK.allow_networks))
+    with pytest.raises(DialRefused):
+        closed.open_socket(socket.AF_INET, "127.0.0.1", 4222)
+    with closed.open_socket(socket.AF_INET, "127.0.0.1", 443) as opened:
+        assert opened.type == socket.SOCK_STREAM
 
 
 class Blind(AddressGuard):
+    """A guard whose first line is gone."""
+
+    def addresses(self, host: str, seconds: float, stop: Stop) -> list[str]:
+        return lookup(self._resolve, host, seconds, stop)
+
+
+class Blinder(Blind):
     """A guard whose first two lines are gone."""
 
-    async def addresses(self, host: str) -> list[str]:
-        return await self._resolve(host)
-
-    def open_socket(self, info: AddrInfoType) -> socket.socket:
-        return socket.socket(*info[:3])
+    def open_socket(self, family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+        del address, port
+        return socket.socket(family, socket.SOCK_STREAM)
 
 
-async def test_the_peer_is_the_third_line(bench: Bench, origin: Origin) -> None:
-    origin.serve(PATH, replies.file(b"bytes"))
-    bench.names["media.origin.test"] = [["127.0.0.1"]]
-    connector = GuardedConnector(Blind(STRICT, resolve=bench.resolve), bench.tls)
-    async with ClientSession(connector=connector) as session:
-        with pytest.raises(OriginRefused) as caught:
-            await session.get(origin.url(PATH, "media.origin.test"))
-    assert (caught.value.code, origin.requests) == ("address_refused", [])
+def test_each_line_holds_alone(canary: Canary) -> None:
+    blind = Blind(STRICT, resolve=lambda _: ["127.0.0.1"])
+    with pytest.raises(DialRefused):
+        blind.dial("media.example", canary.port, 1, Stop())
+    assert (canary.is_silent, canary.dials) == (True, [])
+    blinder = Blinder(STRICT, resolve=lambda _: ["127.0.0.1"])
+    with pytest.raises(DialRefused):
+        blinder.dial("media.example", canary.port, 1, Stop())
+    assert canary.dials == ["127.0.0.1"]
 
 
-async def test_own_public_addresses_are_refused(bench: Bench) -> None:
-    bench.policy = STRICT
-    guard = AddressGuard(STRICT, is_own=lambda address: address == "8.8.8.8")
-    assert (guard.allows("8.8.8.8"), guard.allows("8.8.4.4")) == (False, True)
-    assert guard.allows("::ffff:8.8.8.8") is False
+def test_what_is_judged_is_what_is_dialled(canary: Canary) -> None:
+    asked = []
+
+    def resolve(host: str) -> list[str]:
+        asked.append(host)
+        return ["::ffff:127.0.0.1", "127.0.0.1"]
+
+    with AddressGuard(LOOPBACK, resolve=resolve).dial("a.example", canary.port, 1, Stop()) as tcp:
+        assert tcp.getpeername() == ("127.0.0.1", canary.port)
+    assert (asked, canary.dials) == (["a.example"], ["127.0.0.1"])
+
+
+def test_one_address_after_another(canary: Canary) -> None:
+    found = guard(WIDE, "127.0.0.9", "127.0.0.1", "127.0.0.2")
+    with found.dial("media.example", canary.port, 5, Stop()) as tcp:
+        assert tcp.getpeername()[0] == "127.0.0.1"
+    assert canary.dials == ["127.0.0.9", "127.0.0.1"]
+
+
+def test_a_silent_address_leaves_time_for_the_next(
+    canary: Canary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float | None] = []
+
+    class Silent(socket.socket):
+        def connect(self, address: object) -> None:
+            shares.append(self.gettimeout())
+            raise TimeoutError(address)
+
+    monkeypatch.setattr(socket, "socket", Silent)
+    with pytest.raises(TimeoutError):
+        guard(WIDE, "127.0.0.1", "127.0.0.2", "127.0.0.3").dial("a.example", 1, 6, Stop())
+    assert shares == pytest.approx([2, 3, 6], rel=0.1)
+    assert canary.dials == []
+
+
+def test_no_address_at_all() -> None:
+    with pytest.raises(OSError, match="no address"):
+        guard(STRICT).dial("media.example", 443, 1, Stop())
+    with pytest.raises(DialRefused):
+        AddressGuard(STRICT).addresses("localhost", 1, Stop())
+
+
+@pytest.mark.parametrize("error", [OSError("no such name"), UnicodeError("label too long")])
+def test_a_lookup_that_fails(error: Exception) -> None:
+    def resolve(_: str) -> list[str]:
+        raise error
+
+    with pytest.raises(type(error)):
+        AddressGuard(STRICT, resolve=resolve).addresses("media.example", 1, Stop())
+
+
+def test_a_lookup_has_an_end() -> None:
+    answer = threading.Event()
+
+    def resolve(_: str) -> list[str]:
+        answer.wait(30)
+        return ["8.8.8.8"]
+
+    with pytest.raises(TimeoutError):
+        AddressGuard(STRICT, resolve=resolve).addresses("media.example", 0.05, Stop())
+    answer.set()
+
+
+def test_own_public_addresses_are_refused() -> None:
+    found = AddressGuard(STRICT, is_own=lambda address: address == "8.8.8.8")
+    assert (found.allows("8.8.8.8"), found.allows("8.8.4.4")) == (False, True)
+    assert found.allows("::ffff:8.8.8.8") is False
 
 
 def test_own_addresses() -> None:
@@ -135,13 +182,10 @@ def test_own_addresses() -> None:
     assert not is_own_address("2606:4700::1111")
 
 
-async def test_the_system_knows_localhost() -> None:
-    assert "127.0.0.1" in await system_resolve("127.0.0.1")
+def test_a_peer_that_is_gone_is_not_allowed() -> None:
+    with socket.socket() as unconnected:
+        assert not AddressGuard(LOOPBACK).allows_peer(unconnected)
 
 
-async def test_an_allowed_address_that_nobody_answers_is_no_refusal(bench: Bench) -> None:
-    bench.names["media.origin.test"] = [["127.0.0.1"]]
-    outcome = await bench.run("https://media.origin.test:1/a")
-    assert isinstance(outcome, Failed)
-    assert outcome.problem.code == "origin_unreachable"
-    assert "127" not in outcome.problem.detail
+def test_the_system_resolves() -> None:
+    assert system_resolve("127.0.0.1") == ["127.0.0.1"]

@@ -105,17 +105,16 @@ def test_content_length() -> None:
     [
         {"Content-Encoding": "gzip"},
         {"Content-Encoding": "identity, br"},
-        {"Transfer-Encoding": "gzip, chunked"},
-        {"Transfer-Encoding": "gzip"},
+        {"Content-Encoding": "GZIP"},
     ],
 )
 def test_encodings_that_change_the_bytes(fields: dict[str, str]) -> None:
     with pytest.raises(Permanent) as caught:
         heads.check_encoding(fields)
     assert caught.value.code == "unsupported_encoding"
-    assert caught.value.measured in fields.values()
+    assert caught.value.measured == fields["Content-Encoding"].lower()
 
 
 def test_encodings_that_do_not() -> None:
     heads.check_encoding({})
-    heads.check_encoding({"Content-Encoding": " Identity ", "Transfer-Encoding": "Chunked"})
+    heads.check_encoding({"Content-Encoding": " Identity ", "Transfer-Encoding": "chunked"})

@@ -1,0 +1,1 @@
+"""How fast masters are fetched, beside the open tools: ``python -m bench.download``."""

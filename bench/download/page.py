@@ -1,0 +1,29 @@
+"""Where the table goes, and what machine it is from."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+_BEGIN, _END = "<!-- bench-download -->", "<!-- /bench-download -->"
+
+
+def described() -> str:
+    """Return what the machine is: its cores and the family of its processor."""
+    info = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    fields = dict(line.split(":", 1) for line in info if ":" in line)
+    named = {key.strip(): value.strip() for key, value in fields.items()}
+    vendor, family = named.get("vendor_id", platform.machine()), named.get("cpu family", "unknown")
+    return f"{os.cpu_count()} cores, {vendor} family {family}"
+
+
+def put(page: Path, said: str, lines: list[str]) -> None:
+    """Replace what is between the marks of a page. Raises ValueError if it has none."""
+    text = page.read_text("utf-8")
+    if _BEGIN not in text or _END not in text:
+        raise ValueError(f"{page} has no place for the table")
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    table = "\n".join(lines)
+    page.write_text(f"{before}{_BEGIN}\n{said}\n\n{table}\n{_END}{after}", "utf-8")
