@@ -40,6 +40,7 @@ async def run(settings: DownloaderSettings) -> None:
 
 
 def download_stage(settings: DownloaderSettings, transport: Transport) -> DownloadStage:
+    """Put the stage together over a transport."""
     fetcher = Fetcher(
         GatedTransport(transport, Gate(settings.download_per_host, busy_reason="host_busy")),
         settings.policy(),

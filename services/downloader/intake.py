@@ -57,7 +57,14 @@ class Intake:
     def adopt(self, leftovers: Iterable[Leftover], stop: Stop) -> None:
         """Begin with what a dead run left, if anything of it can be proven."""
         most = min(self._max_bytes, self._quota or self._max_bytes)
-        note, spent = resume.adopt(leftovers, self._sink, self._writer, max_bytes=most, stop=stop)
+        note, spent = resume.adopt(
+            leftovers,
+            self._sink,
+            self._writer,
+            max_bytes=most,
+            progress=self._progress,
+            stop=stop,
+        )
         if note is not None:
             self.version = note.version
             self._head = bytes(SNIFFED_BYTES)  # judged by the dead run

@@ -12,12 +12,13 @@ from services.downloader.versions import Version
 from shared.blobs.base import BlobMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from io import FileIO
 
     from services.downloader.hashing import HashingWriter
     from services.downloader.stop import Stop
     from shared.blobs.base import BlobSink, Leftover
+    from shared.stage.job import Progress
 
 MAX_NOTE_BYTES = 4096
 # Each is read to the end before it is believed, so not any number of them.
@@ -110,6 +111,7 @@ def adopt(
     writer: HashingWriter,
     *,
     max_bytes: int,
+    progress: Progress,
     stop: Stop,
 ) -> tuple[Note | None, list[Leftover]]:
     """Copy the longest part that its note proves, into an empty writer.
@@ -125,16 +127,20 @@ def adopt(
     for note, leftover in noted[:MAX_TRIES]:
         if note.version.total is not None:
             sink.reserve(note.version.total)
-        if _copied(note, leftover, writer, stop):
+        if _copied(note, leftover, writer, progress, stop):
             return note, [left for _, left in noted]
         writer.restart()
     return None, [left for _, left in noted[:MAX_TRIES]]
 
 
-def _copied(note: Note, leftover: Leftover, writer: HashingWriter, stop: Stop) -> bool:
+def _copied(
+    note: Note, leftover: Leftover, writer: HashingWriter, progress: Progress, stop: Stop
+) -> bool:
     try:
         with leftover.open() as part:
-            _copy(part, note.checkpoint.offset, writer, stop)
+            for done in _copying(part, note.checkpoint.offset, writer):
+                progress(done, note.version.total)
+                stop.check()
     except (BlobMissing, OSError, _Short):
         return False
     return writer.digest() == note.checkpoint.md5
@@ -144,11 +150,12 @@ class _Short(Exception):  # noqa: N818 - a fact about the part
     """The part has fewer bytes than its note says."""
 
 
-def _copy(part: FileIO, size: int, writer: HashingWriter, stop: Stop) -> None:
+def _copying(part: FileIO, size: int, writer: HashingWriter) -> Iterator[int]:
+    """Copy block by block, and tell how far it is."""
     while left := size - writer.offset:
-        stop.check()
         block = writer.block()
         count = part.readinto(block[: min(left, BLOCK_BYTES)])
         writer.write_block(block, count)
         if not count:
             raise _Short
+        yield writer.offset

@@ -29,7 +29,8 @@ INTERNAL_ERROR: Final = "internal_error"
 DEADLINE_EXCEEDED: Final = "deadline_exceeded"
 
 _BEATS_PER_LEASE: Final = 3
-_SHORTEST_BEAT_SECONDS: Final = 1.0
+# So that who watches sees progress every second.
+_SHORTEST_BEAT_SECONDS: Final = 0.5
 # However long the lease is, those who watch want to see how far a run is.
 _LONGEST_BEAT_SECONDS: Final = 10.0
 _CANCEL_SECONDS: Final = 5.0

@@ -64,6 +64,7 @@ class Worker:
         # None while the claim is asked for.
         self._runs: dict[_Key, Run | None] = {}
         self._stopping = asyncio.Event()
+        self._cut_off = False
         self._pauses = Pauses(stage, self._stopping, look_again)
         self._log = log.bind(stage=stage.name)
 
@@ -107,12 +108,18 @@ class Worker:
 
     async def _pull(self, puller: Puller) -> list[Delivery]:
         try:
-            return await puller.pull(1, _PULL_WAIT)
+            pulled = await puller.pull(1, _PULL_WAIT)
         except BusUnavailable as error:
             # Without its consumer there is nothing to do but wait for the API to make it anew.
-            self._log.warning("no_commands", error=repr(error))
+            if not self._cut_off:  # once, not for each slot and each try
+                self._log.warning("no_commands", error=repr(error))
+            self._cut_off = True
             await asyncio.sleep(_TROUBLE_SECONDS)
             return []
+        if self._cut_off:
+            self._log.info("commands_again")
+        self._cut_off = False
+        return pulled
 
     async def _take(self, delivery: Delivery) -> None:
         try:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support.nats import ACK_WAIT
 from tests.support.scripted import HOUR, LOOK_AGAIN, ScriptedApi, ScriptedStage, stored, working
 
 if TYPE_CHECKING:
+    from structlog.typing import EventDict
+
     from shared.stage.job import Job
     from tests.support.nats import NatsServer
 
@@ -49,6 +52,10 @@ class ChoosyStage(ScriptedStage):
             await self.is_asked()
 
 
+def events(logs: list[EventDict]) -> list[str]:
+    return [entry["event"] for entry in logs]
+
+
 @pytest.fixture
 async def stage() -> ChoosyStage:
     return ChoosyStage()
@@ -68,8 +75,25 @@ async def test_a_worker_that_is_not_ready_pulls_nothing_until_it_is(
             stage.end(job)
             assert (await api.one_report()).outcome == stored(job)
     assert await api.redelivered() == 0
-    said = [entry["event"] for entry in logs]
+    said = events(logs)
     assert [said.count("worker_paused"), said.count("worker_resumed")] == [1, 1]
+
+
+async def test_missing_commands_are_told_once(
+    api: ScriptedApi, stage: ChoosyStage, nats_server: NatsServer
+) -> None:
+    stage.wants_work = True
+    with capture_logs() as logs:
+        async with working(nats_server, stage, slots=3):
+            await stage.is_asked()
+            await api.lose_everything(nats_server)
+            await asyncio.sleep(A_WHILE)  # the worker meets the empty broker
+            assert events(logs).count("no_commands") == 1
+            await api.bus.ensure_topology(ACK_WAIT)
+            await api.command()
+            stage.end(await stage.next_job())
+            await api.one_report()
+    assert "commands_again" in events(logs)
 
 
 async def test_a_run_under_way_goes_on_while_its_worker_takes_no_more(

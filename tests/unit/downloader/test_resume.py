@@ -58,7 +58,8 @@ async def test_a_proven_part_is_gone_on_with(bench: Bench, origin: Origin, part:
     (request,) = origin.requests
     assert (request.headers["range"], request.headers["if-range"]) == (f"bytes={HALF}-", '"v1"')
     assert origin.served[PATH] == len(BODY) - HALF
-    assert bench.progress[0] == (HALF, len(BODY))
+    assert bench.progress[0][0] < HALF  # the copying is shown, too
+    assert (HALF, len(BODY)) in bench.progress
     assert len(bench.files()) == 1  # its room is given back
 
 
