@@ -60,8 +60,7 @@ docs: $(VENV)/.development ## make the life of a task and the validator's codes 
 docs-validator: docs ## ask Stagedoor, MediaInfo and FFmpeg about every broken master again
 	$(BIN)/python -m tests.support.docs mutations docs/validator
 
-bench: ## benchmarks (none yet)
-	@echo "There are no benchmarks yet; what is measured so far is in the tests."
+bench: bench-validate bench-download ## run all benchmarks, on a quiet machine
 
 bench-validate: $(VENV)/.development ## time the validator beside MediaInfo and FFmpeg, into docs/
 	$(BIN)/python -m bench.validate --rounds 3 --write docs/performance.md
