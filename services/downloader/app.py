@@ -41,15 +41,16 @@ async def run(settings: DownloaderSettings) -> None:
 
 def download_stage(settings: DownloaderSettings, transport: Transport) -> DownloadStage:
     """Put the stage together over a transport."""
+    store = open_store(settings.store_url(), scratch=own_scratch(settings.data_dir / "scratch"))
     fetcher = Fetcher(
         GatedTransport(transport, Gate(settings.download_per_host, busy_reason="host_busy")),
         settings.policy(),
         settings.limits(),
-        settings.ranges(),
+        settings.ranges(store.buffer_bytes),
         Bandwidth(settings.download_max_bytes_per_second),
     )
     return DownloadStage(
-        open_store(settings.store_url(), scratch=own_scratch(settings.data_dir / "scratch")),
+        store,
         fetcher,
         Gate(settings.per_tenant(), busy_reason="tenant_busy"),
         keep_free_bytes=keep_free_bytes(settings.store_url(), settings.download_keep_free_bytes),

@@ -8,6 +8,8 @@ from services.downloader.errors import Transient
 
 MEBIBYTE = 1024**2
 GIBIBYTE = 1024**3
+# What a download may hold in memory besides its ring of buffers: 32 MB in all.
+WINDOW_BYTES = 28 * MEBIBYTE
 
 
 @dataclass(frozen=True, kw_only=True)

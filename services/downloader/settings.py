@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from services.downloader.limits import GIBIBYTE, Limits, RangeLimits
+from services.downloader.limits import GIBIBYTE, WINDOW_BYTES, Limits, RangeLimits
 from shared.origin import OriginPolicy
 from shared.settings import ServiceSettings
 
@@ -61,9 +61,16 @@ class DownloaderSettings(ServiceSettings):
             backoff_seconds=self.download_backoff_seconds,
         )
 
-    def ranges(self) -> RangeLimits:
-        """Return when and how a file comes by several connections."""
-        return RangeLimits(connections=min(self.download_connections, self.download_per_host))
+    def ranges(self, buffer_bytes: int = 0) -> RangeLimits:
+        """Return when and how a file comes by several connections.
+
+        ``buffer_bytes`` is what the store keeps in memory for each download.
+        """
+        connections = min(self.download_connections, self.download_per_host)
+        segment = (WINDOW_BYTES - buffer_bytes) // connections
+        return RangeLimits(
+            connections=connections, segment_bytes=min(segment, RangeLimits.segment_bytes)
+        )
 
     def per_tenant(self) -> int:
         """Return how many runs of one tenant may be busy at once."""

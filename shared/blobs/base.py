@@ -120,7 +120,10 @@ class BlobStore(Protocol):
     """Blobs by key, ``<tenant>/<task>/<generation>/<run_id>``.
 
     Every method raises ValueError for a key that is none, StoreUnavailable when the store is.
+    ``buffer_bytes`` is how much memory a sink takes.
     """
+
+    buffer_bytes: int
 
     def create(self, key: str) -> AbstractContextManager[BlobSink]:
         """Open a sink; leaving the block without ``commit`` leaves nothing in the store. Blocks."""

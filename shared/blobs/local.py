@@ -34,6 +34,8 @@ class LocalStore:
     Works on any POSIX file system whose rename is atomic; the part is always on the same one.
     """
 
+    buffer_bytes = 0
+
     def __init__(self, root: Path) -> None:
         self._root = root
 

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     Backend = AzureStore | GCSStore | S3Store
 
 _MIB = 1024 * 1024
-_PART_BYTES = 8 * _MIB
+# The least that S3 takes, so that many downloads fit in memory.
+_PART_BYTES = 5 * _MIB
+_PARTS_IN_MEMORY = 3
 # What S3 and Google Cloud Storage take in one upload; Azure takes five times as many.
 _MAX_PARTS = 10_000
 _READ_BYTES = 4 * _MIB
@@ -51,6 +53,8 @@ def _store_errors(reading: str | None = None) -> Iterator[None]:
 
 class ObjectStore:
     """Blobs as objects under the prefix of ``backend``; ``scratch`` holds copies for reading."""
+
+    buffer_bytes = _PARTS_IN_MEMORY * _PART_BYTES
 
     def __init__(self, backend: Backend, scratch: Path) -> None:
         self._backend = backend
@@ -202,7 +206,7 @@ class ObjectSink:
 def part_bytes(size: int) -> int:
     """Return how long the parts of an upload of ``size`` bytes are, in whole MiB.
 
-    At most three are in memory, 24 MiB for objects of up to 78 GiB.
+    At most three are in memory, 15 MiB for objects of up to 48 GiB.
     """
     needed = -(-size // _MAX_PARTS)
     return max(_PART_BYTES, -(-needed // _MIB) * _MIB)

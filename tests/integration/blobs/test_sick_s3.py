@@ -147,7 +147,7 @@ def test_parts_grow_with_what_was_reserved(sick: SickStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "mib"), [(0, 8), (80_000 * MIB, 8), (80_000 * MIB + 1, 9), (90_001 * MIB, 10)]
+    ("size", "mib"), [(0, 5), (50_000 * MIB, 5), (50_000 * MIB + 1, 6), (90_001 * MIB, 10)]
 )
 def test_no_upload_has_more_parts_than_stores_take(size: int, mib: int) -> None:
     assert part_bytes(size) == mib * MIB

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from services.downloader.hashing import BLOCK_BYTES, RING_BLOCKS
 from services.downloader.limits import Limits, RangeLimits
 from services.downloader.settings import DownloaderSettings
+from shared.blobs.local import LocalStore
+from shared.blobs.objects import ObjectStore
 from shared.origin import OriginPolicy
 
 
@@ -74,3 +77,15 @@ def test_bad_values_are_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
     monkeypatch.setenv(f"STAGEDOOR_DOWNLOAD_{name}", value)
     with pytest.raises(ValidationError, match=re.escape(value)):
         DownloaderSettings()
+
+
+@pytest.mark.parametrize("connections", [1, 3, 6])
+@pytest.mark.parametrize("buffer_bytes", [LocalStore.buffer_bytes, ObjectStore.buffer_bytes])
+def test_a_download_stays_below_32_megabytes(
+    monkeypatch: pytest.MonkeyPatch, connections: int, buffer_bytes: int
+) -> None:
+    monkeypatch.setenv("STAGEDOOR_DOWNLOAD_CONNECTIONS", str(connections))
+    ranges = DownloaderSettings().ranges(buffer_bytes)
+    window = ranges.connections * ranges.segment_bytes
+    assert window + RING_BLOCKS * BLOCK_BYTES + buffer_bytes <= 32_000_000
+    assert ranges.segment_bytes >= 2_000_000
