@@ -15,6 +15,7 @@ from cli.errors import UNAVAILABLE, CommandError
 from cli.location import Location, locate
 from stagedoor.v1.audit_service_pb2_grpc import AuditServiceStub
 from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceStub
+from stagedoor.v1.record_service_pb2_grpc import RecordServiceStub
 from stagedoor.v1.settings_service_pb2_grpc import SettingsServiceStub
 from stagedoor.v1.track_service_pb2_grpc import TrackServiceStub
 from stagedoor.v1.validation_report_service_pb2_grpc import ValidationReportServiceStub
@@ -72,6 +73,7 @@ class Client:
         """Use this channel to the location."""
         self.tasks = ImportTaskServiceStub(channel)
         self.tracks = TrackServiceStub(channel)
+        self.records = RecordServiceStub(channel)
         self.audit = AuditServiceStub(channel)
         self.settings = SettingsServiceStub(channel)
         self.reports = ValidationReportServiceStub(channel)

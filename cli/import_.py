@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cli.options import AsJson  # noqa: TC001 - typer reads the annotations
+from cli.headers import Headers  # noqa: TC001 - typer reads the annotations
+from cli.options import AsJson  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
     from stagedoor.v1.import_task_service_pb2 import ImportTask
@@ -26,12 +27,14 @@ def import_(
     profile: Annotated[
         str, typer.Option(help="The delivery profile to judge by; the tenant's if not given.")
     ] = "",
+    header: Headers = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it until it is final.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import a master; with --watch, exit 1 if that fails."""
     from cli import watching
     from cli.client import connect, request_id, resource_name
+    from cli.headers import parse_headers
     from cli.output import print_json
     from stagedoor.v1.import_task_service_pb2 import CreateImportTaskRequest, ImportTask
 
@@ -42,6 +45,7 @@ def import_(
         declared_md5=md5,
         master_type=_master_type(master_type),
         delivery_profile=profile,
+        source_headers=parse_headers(header or ()),
     )
     request = CreateImportTaskRequest(import_task=wanted, request_id=request_id())
     with connect() as client:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, db, settings, tasks, tokens, tracks
+from cli import audit, db, quota, records, settings, tasks, tokens, tracks
 from cli.errors import CommandError
 from cli.import_ import import_
 from cli.inspect import inspect
@@ -24,8 +24,10 @@ app.command()(inspect)
 app.command()(up)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(tracks.app, name="tracks")
+app.add_typer(records.app, name="records")
 app.add_typer(tokens.app, name="token")
 app.add_typer(settings.app, name="settings")
+app.add_typer(quota.app, name="quota")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
 

@@ -59,5 +59,12 @@ def _show(settings: Settings, *, as_json: bool) -> None:
         print_json(settings)
         return
     profile = settings.delivery_profile or "(that of the deployment)"
-    fields = [("delivery profile", profile), ("updated", moment(settings.update_time))]
-    print_fields(fields)
+    quota = str(settings.byte_quota) if settings.byte_quota else "(any number)"
+    print_fields(
+        [
+            ("delivery profile", profile),
+            ("stored bytes", str(settings.stored_bytes)),
+            ("byte quota", quota),
+            ("updated", moment(settings.update_time)),
+        ]
+    )

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.headers import Headers  # noqa: TC001 - typer reads the annotations
 from cli.options import AsJson, PageSize, PageToken, TaskId  # noqa: TC001 - typer reads the annotations
 from cli.report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from stagedoor.v1.import_task_service_pb2 import ImportTask
+    from stagedoor.v1.import_task_service_pb2 import ImportTask, UpdateImportTaskRequest
 
 app = typer.Typer(no_args_is_help=True, help="List, show, follow, retry and delete import tasks.")
 app.command()(report)
@@ -87,13 +88,18 @@ def watch(
 
 
 @app.command()
-def retry(*, task: TaskId, as_json: AsJson = False) -> None:
-    """Start a failed task again."""
+def retry(*, task: TaskId, header: Headers = None, as_json: AsJson = False) -> None:
+    """Start a failed task again, with other header fields for its origin if they are given."""
     from cli.client import connect, request_id, resource_name
+    from cli.headers import parse_headers
     from stagedoor.v1.import_task_service_pb2 import RetryImportTaskRequest
 
-    request = RetryImportTaskRequest(name=resource_name(COLLECTION, task), request_id=request_id())
+    name = resource_name(COLLECTION, task)
+    change = _new_headers(name, parse_headers(header)) if header else None
+    request = RetryImportTaskRequest(name=name, request_id=request_id())
     with connect() as client:
+        if change is not None:
+            client.call(client.tasks.UpdateImportTask, change)
         _show(client.call(client.tasks.RetryImportTask, request), as_json=as_json)
 
 
@@ -106,6 +112,17 @@ def delete(*, task: TaskId) -> None:
     request = DeleteImportTaskRequest(name=resource_name(COLLECTION, task))
     with connect() as client:
         client.call(client.tasks.DeleteImportTask, request)
+
+
+def _new_headers(name: str, headers: Mapping[str, str]) -> UpdateImportTaskRequest:
+    from google.protobuf.field_mask_pb2 import FieldMask
+
+    from stagedoor.v1.import_task_service_pb2 import ImportTask, UpdateImportTaskRequest
+
+    return UpdateImportTaskRequest(
+        import_task=ImportTask(name=name, source_headers=headers),
+        update_mask=FieldMask(paths=["source_headers"]),
+    )
 
 
 def _filter(statuses: Sequence[str], track: str) -> str:

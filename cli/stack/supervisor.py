@@ -121,8 +121,9 @@ class Supervisor:
         env = dict(self._env)
         if self._broker:
             env["STAGEDOOR_NATS_URL"] = self._broker.url(role)
-        if role is not Role.API:  # only the API may touch the database
+        if role is not Role.API:  # only the API may touch the database and the secrets in it
             del env["STAGEDOOR_DATABASE_URL"]
+            env.pop("STAGEDOOR_SECRETS_KEY", None)
         return env
 
     async def _make_token(self) -> str:

@@ -19,9 +19,12 @@ from services.api.domain.errors import Refusal
 from services.api.domain.principal import ADMIN
 from services.api.settings import ApiSettings
 from services.api.signals import Signals
+from services.api.use_cases.quotas import Quotas
 from services.api.use_cases.tokens import Token, Tokens
 
 MAX_OVERLAP_HOURS = 24 * 365
+MAX_QUOTA = 2**63 - 1
+DEFAULT = "default"
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,6 +85,13 @@ async def _revoke_token(engines: Engines, arguments: argparse.Namespace) -> str:
     return ""
 
 
+async def _set_quota(engines: Engines, arguments: argparse.Namespace) -> str:
+    await check_tables(engines)
+    quotas = Quotas(Executor(engines, Signals().notify))
+    await quotas.set(arguments.tenant, arguments.bytes)
+    return ""
+
+
 async def _tokens(engines: Engines) -> Tokens:
     await check_tables(engines)
     return Tokens(Executor(engines, Signals().notify))
@@ -112,6 +122,14 @@ def _overlap(text: str) -> timedelta:
     return timedelta(hours=hours)
 
 
+def _quota(text: str) -> int | None:
+    if text == DEFAULT:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text) <= MAX_QUOTA):
+        raise argparse.ArgumentTypeError(f"a number of bytes, 0 for any number, or {DEFAULT}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.api.admin", description=__doc__)
     nouns = parser.add_subparsers(required=True, metavar="NOUN")
@@ -136,6 +154,15 @@ def _parser() -> argparse.ArgumentParser:
     revoke = tokens.add_parser("revoke", help="end one at once")
     revoke.add_argument("key_id")
     revoke.set_defaults(action=_revoke_token)
+    quotas = nouns.add_parser("quota", help="how much a tenant may store").add_subparsers(
+        required=True
+    )
+    set_quota = quotas.add_parser("set", help="give a tenant one of its own")
+    set_quota.add_argument("tenant")
+    set_quota.add_argument(
+        "bytes", type=_quota, help=f"0 for any number, {DEFAULT} for STAGEDOOR_TENANT_BYTES"
+    )
+    set_quota.set_defaults(action=_set_quota)
     return parser
 
 

@@ -64,6 +64,9 @@ async def run(settings: ApiSettings) -> None:
         profile_names(settings.profiles_dir),
         timedelta(seconds=settings.dispatch_seconds),
         JwtVerifier(trust, trust.keys()).verify if trust else None,
+        store=open_store(settings.store_url(), scratch=own_scratch(settings.data_dir / "scratch")),
+        keys=settings.keys(),
+        caps=settings.caps(),
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(use_cases.executor.close)
@@ -79,17 +82,24 @@ async def run(settings: ApiSettings) -> None:
 async def _doors(settings: ApiSettings, use_cases: UseCases) -> AsyncIterator[None]:
     """Both doors open, over the same use cases in the same loop."""
     limiter = RateLimiter(settings.rate_limit_per_minute)
-    grpc = await serve_grpc(
-        use_cases, settings.grpc_listen, limiter=limiter, tls=_grpc_tls(settings)
-    )
     host, _, port = settings.http_listen.rpartition(":")
     app = make_app(
-        use_cases, public_url=settings.public_url, ready=use_cases.ready, limiter=limiter
+        use_cases,
+        public_url=settings.public_url,
+        ready=use_cases.ready,
+        limiter=limiter,
+        file_slots=settings.slots(),
     )
     limits, tls = Limits(max_connections=settings.max_connections), http_tls(settings)
     runner, http_port = await serve_http(app, host, int(port), limits, tls)
-    grpc_host = settings.grpc_listen.rpartition(":")[0]
     http_url = f"{'https' if tls else 'http'}://{host}:{http_port}"
+    grpc = await serve_grpc(
+        use_cases.reached_at(settings.public_url or http_url),
+        settings.grpc_listen,
+        limiter=limiter,
+        tls=_grpc_tls(settings),
+    )
+    grpc_host = settings.grpc_listen.rpartition(":")[0]
     grpc_address = f"{grpc_host}:{grpc.port}"
     tell = asyncio.create_task(_tell_readiness(use_cases.ready, grpc.set_ready))
     write_ready_file(settings.ready_file, http=http_url, grpc=grpc_address)
@@ -134,7 +144,6 @@ async def _loops(
     letters = use_cases.dead_letters
     cancels = Cancels(bus)
     signals.listen(cancels.notify)
-    store = open_store(settings.store_url(), scratch=own_scratch(settings.data_dir / "scratch"))
     await bus.ensure_topology(lease)
     running: list[Coroutine[object, object, None]] = [
         cancels.run(),
@@ -142,7 +151,7 @@ async def _loops(
         Reports(bus, use_cases.runs, letters, lease).run(),
         Dispatcher(bus, use_cases.dispatch, signals, poll, lease).run(),
         Relay(bus, use_cases.outbox, letters, signals, poll, lease).run(),
-        Scrub(use_cases.blobs, store, signals).run(),
+        Scrub(use_cases.blobs, use_cases.links.store, signals).run(),
         Pruner(use_cases.retention).run(),
     ]
     tasks = [asyncio.create_task(loop) for loop in running]

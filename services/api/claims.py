@@ -102,4 +102,6 @@ def _job(go: domain.Go, run: domain.Run, max_attempts: int) -> Job:
         max_attempts=max_attempts,
         delivery_profile=go.delivery_profile or "",
         stereo_duration_seconds=None if duration is None else duration.total_seconds(),
+        source_headers=go.source_headers.fields if go.source_headers else {},
+        max_bytes=go.max_bytes,
     )

@@ -6,16 +6,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from services.api.domain.runs import Limits
+from services.api.domain.storage import Caps
 from services.api.jwt import Trust
+from services.api.secrets import SecretKeys
 from shared.origin import OriginPolicy
 from shared.settings import ServiceSettings
 
 
 class ApiSettings(ServiceSettings):
     """Where the API listens, what it accepts, and how long it waits: seconds."""
+
+    # What is refused is not shown: the secret keys are among the values.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     database_url: str = ""
     http_listen: str = "127.0.0.1:8080"
@@ -40,7 +46,11 @@ class ApiSettings(ServiceSettings):
     grpc_tls_client_ca_file: Path | None = None
     rate_limit_per_minute: PositiveInt = 6000
     max_connections: PositiveInt = 512
+    file_slots: PositiveInt = 64
     profiles_dir: Path | None = None
+    secrets_key: SecretStr | None = None
+    tenant_bytes: NonNegativeInt = 0
+    tenant_running: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _check_policy(self) -> Self:
@@ -68,6 +78,26 @@ class ApiSettings(ServiceSettings):
             if any(pair) and not all(pair):
                 raise ValueError(f"{door}_tls_cert_file and {door}_tls_key_file are set together.")
         return self
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        if self.secrets_key is not None:
+            SecretKeys.parse(self.secrets_key.get_secret_value())
+        return self
+
+    def keys(self) -> SecretKeys:
+        """The secret keys: by default a file in the data folder, made anew if there is none."""
+        if self.secrets_key is None:
+            return SecretKeys.load(self.data_dir)
+        return SecretKeys.parse(self.secrets_key.get_secret_value())
+
+    def slots(self) -> int:
+        """How many files are given out at once: never on more than half of the connections."""
+        return min(self.file_slots, max(1, self.max_connections // 2))
+
+    def caps(self) -> Caps:
+        """What every tenant may have."""
+        return Caps(stored_bytes=self.tenant_bytes, running_downloads=self.tenant_running)
 
     def trust(self) -> Trust | None:
         """Whose JWTs are believed; None for nobody's. Raises ValueError that says why."""

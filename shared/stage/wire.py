@@ -109,6 +109,8 @@ def encode_claim_reply(reply: ClaimReply) -> bytes:
                 deadline=to_duration(deadline),
                 delivery_profile=job.delivery_profile,
                 stereo_duration=_to_seconds(job.stereo_duration_seconds),
+                source_headers=job.source_headers,
+                max_bytes=job.max_bytes,
             )
             return pb.ClaimReply(go=go).SerializeToString()
         case Later(delay=delay):
@@ -153,6 +155,8 @@ def _go(go: pb.ClaimReply.Go, task_id: UUID, claim: ClaimRequest) -> Go:
         stereo_duration_seconds=(
             duration(go.stereo_duration).total_seconds() if go.HasField("stereo_duration") else None
         ),
+        source_headers=dict(go.source_headers),
+        max_bytes=not_negative(go.max_bytes),
     )
     return Go(job, lease, deadline)
 

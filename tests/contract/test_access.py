@@ -56,6 +56,8 @@ HTTP = {
     "GET /metrics": PUBLIC,
     "GET /api/v1/docs": PUBLIC,
     "GET /api/v1/openapi.json": PUBLIC,
+    # The link itself is the right to it.
+    "GET /files/{id}": PUBLIC,
     "GET /api/v1/events": READ,
     # Each operation needs what it would need alone; the walk's creates a task.
     f"POST {OPERATIONS}": WRITE,
@@ -81,6 +83,7 @@ HTTP = {
     f"GET {R}": RECORDS_READ,
     f"GET {R}/{{id}}": RECORDS_READ,
     f"GET {R}/{{id}}/validation-report": RECORDS_READ,
+    f"POST {R}/{{id}}/download-links": RECORDS_READ,
     f"PATCH {R}/{{id}}": READ_ONLY,
     f"GET {R}/{{id}}/track": Rule(("records:read", "tracks:read")),
     f"GET {R}/{{id}}/relationships/track": RECORDS_READ,
@@ -107,6 +110,7 @@ RPCS = {
     "DeleteTrack": "tracks:write",
     "ListRecords": "records:read",
     "GetRecord": "records:read",
+    "GenerateDownloadLink": "records:read",
     "ListAuditEntries": ADMIN,
     "GetSettings": ADMIN,
     "UpdateSettings": ADMIN,
@@ -133,8 +137,9 @@ def _document(route: str, things: Things, id_: str) -> Any:
     match route.partition(" ")[0], route.rpartition("/")[2]:
         case "POST", "operations":
             return {"atomic:operations": [{"op": "add", "data": new_task(things.tracks)["data"]}]}
-        case "POST", "tracks":
-            return {"data": {"type": "tracks", "attributes": {"title": "x"}}}
+        case "POST", ("tracks" | "download-links") as type_:
+            attributes = {"title": "x"} if type_ == "tracks" else {}
+            return {"data": {"type": type_, "attributes": attributes}}
         case "POST", "atmos-import-tasks":
             return new_task(things.tracks, secondaryIsrc="USRC12345679")
         case "PATCH", "{id}":

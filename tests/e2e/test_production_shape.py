@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from shared.blobs.open import open_store
 from tests.support import replies, s3
@@ -67,6 +70,22 @@ async def test_masters_become_records_and_their_bytes_are_in_the_store(
         monkeypatch.setenv(name, value)
     kept = await _until_kept(store[0], tmp_path, ids[1:])
     assert {hashlib.md5(body).hexdigest() for body in kept} == {hashlib.md5(MASTER).hexdigest()}
+
+
+async def test_the_store_itself_gives_out_the_bytes(production: Stack) -> None:
+    url = production.origin.serve("/linked.mp4", replies.file(MASTER))
+    async with Client(production.ready) as client:
+        task = await client.finish(url, "USRC39999999")
+        _, shown = await client.call("GET", f"/atmos-import-tasks/{task['id']}/record")
+        at = f"/records/{shown['data']['id']}/download-links"
+        wanted = {"data": {"type": "download-links", "attributes": {"ttlSeconds": 60}}}
+        status, made = await client.call("POST", at, wanted)
+    assert status == 201, made
+    link = made["data"]["attributes"]["url"]
+    assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == ["60"]
+    assert not link.startswith(production.ready["http"])
+    async with aiohttp.ClientSession() as anybody, anybody.get(URL(link, encoded=True)) as answer:
+        assert (answer.status, await answer.read()) == (200, MASTER)
 
 
 async def _until_kept(url: str, scratch: Path, ids: list[str]) -> list[bytes]:

@@ -9,6 +9,7 @@ import shutil
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,25 +22,30 @@ from services.api.domain.principal import SCOPES, Principal
 from services.api.domain.runs import Accepted, Go, Limits, Run, Stored
 from services.api.domain.task import Master, Target, Task
 from services.api.grpc.messages import event_payload
+from services.api.secrets import SecretKeys
 from services.api.signals import Signals
 from services.api.use_cases.import_tasks import TaskFields
 from services.api.use_cases.tracks import TrackFields
-from services.api.use_cases.use_cases import UseCases
+from services.api.use_cases.use_cases import NO_CAPS, UseCases
+from shared.blobs.local import LocalStore
 from shared.origin import OriginPolicy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
     from uuid import UUID
 
     from services.api.domain.catalogue import Track
     from services.api.domain.lifecycle import Status
+    from services.api.domain.storage import Caps
+    from shared.blobs.base import BlobStore
     from tests.support.postgres import PostgresServer
 
 LIMITS = Limits(lease=timedelta(seconds=30), retry_base=timedelta(seconds=10))
 MD5 = "0123456789abcdef0123456789abcdef"
 FORMAT = {"container": "RIFF", "codec": "PCM", "channels": 12}
 PROFILES = ("atmos", "apple-music")
+NOWHERE = LocalStore(Path("/nowhere"))
+"""For cores whose tasks have no bytes."""
 REPORT = {
     "accepted": True,
     "recognised": "an ADM BWF",
@@ -120,12 +126,26 @@ class Core:
 
 @asynccontextmanager
 async def open_core(
-    url: str, *, policy: OriginPolicy | None = None, limits: Limits = LIMITS
+    url: str,
+    *,
+    policy: OriginPolicy | None = None,
+    limits: Limits = LIMITS,
+    keys: SecretKeys | None = None,
+    store: BlobStore | None = None,
+    caps: Caps = NO_CAPS,
 ) -> AsyncIterator[Core]:
     """The use cases over a database whose tables exist; silence is believed at once."""
     engines, signals = open_engines(url), Signals()
     use_cases = UseCases.build(
-        engines, signals, event_payload, policy or OriginPolicy(), limits, PROFILES
+        engines,
+        signals,
+        event_payload,
+        policy or OriginPolicy(),
+        limits,
+        PROFILES,
+        store=store or NOWHERE,
+        keys=keys or SecretKeys.generate(),
+        caps=caps,
     )
     try:
         yield Core(use_cases, signals, engines)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ATOMIC_TYPE = f'{MEDIA_TYPE};ext="https://jsonapi.org/ext/atomic"'
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SECRET = re.compile(r"expires=\d+&signature=[\w-]{43}", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -50,9 +51,8 @@ async def _play(recorder: _Recorder, core: Core) -> None:
     await recorder.add("getTracks", "GET", f"/tracks/{track}")
     await recorder.add("changeTracks", "PATCH", f"/tracks/{track}", _track(track))
     await recorder.add("listTracks", "GET", "/tracks?sort=-createdAt")
-    task = await recorder.add(
-        "createAtmosImportTasks", "POST", "/atmos-import-tasks", new_task(track)
-    )
+    wanted = new_task(track, sourceHeaders={"Authorization": "Bearer 6f1d0c2e"})
+    task = await recorder.add("createAtmosImportTasks", "POST", "/atmos-import-tasks", wanted)
     at = f"/atmos-import-tasks/{task}"
     await recorder.add("getAtmosImportTasksTrack", "GET", f"{at}/track")
     linkage = f"{at}/relationships/track"
@@ -70,6 +70,9 @@ async def _play(recorder: _Recorder, core: Core) -> None:
     await recorder.add("getRecordsImportTask", "GET", f"/records/{record_id}/import-task")
     operations = [{"op": "add", "data": _track()["data"]}]
     await recorder.add("runOperations", "POST", "/operations", {"atomic:operations": operations})
+    new_link = {"data": {"type": "download-links", "attributes": {"ttlSeconds": 600}}}
+    at = f"/records/{record_id}/download-links"
+    await recorder.add("createRecordsDownloadLinks", "POST", at, new_link)
 
 
 def _track(id_: str | None = None) -> dict[str, Any]:
@@ -92,6 +95,7 @@ class _Recorder:
         exchange = {"request": document, "status": answer.status, "response": answer.document}
         text = msgspec.json.encode(exchange).decode()
         text = _MOMENT.sub("2026-01-02T03:04:05.678901Z", _UUID.sub(self._stable, text))
+        text = _SECRET.sub(f"expires=1767323645&signature={'Ab3_' * 10}xyz", text)
         self.recorded[id_] = msgspec.json.decode(text)
         data = answer.document.get("data")
         return str(data["id"]) if isinstance(data, dict) else ""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from services.api.secrets import SecretKeys
 from services.api.settings import ApiSettings
 from services.downloader.settings import DownloaderSettings
 from services.validator.settings import ValidatorSettings
@@ -61,7 +62,7 @@ def _text() -> str:
 
 def _secrets() -> dict[str, str]:
     printed = subprocess.run([ROOT / "deploy" / "make-env"], capture_output=True, check=True)
-    return dict(line.split("=") for line in printed.stdout.decode().split())
+    return dict(line.split("=", 1) for line in printed.stdout.decode().split())
 
 
 @pytest.mark.parametrize("command", _module_commands(), ids=" ".join)
@@ -141,6 +142,7 @@ def test_every_secret_is_made_and_none_is_made_in_vain() -> None:
     made = _secrets()
     assert set(made) == wanted
     assert len(set(made.values())) == len(made)
+    assert SecretKeys.parse(made.pop("STAGEDOOR_SECRETS_KEY")).keys
     # nats-server reads a password that starts with a digit as a number.
     assert all(re.fullmatch(r"p[0-9a-f]{48}", secret) for secret in made.values())
 

@@ -25,7 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.api.db import clock
 from services.api.db.engine import READERS
-from services.api.db.tables import totals
+from services.api.db.tables import tenant_storage, totals
 from services.api.db.tracing import current_traceparent
 from services.api.domain.errors import Unavailable
 
@@ -49,7 +49,8 @@ _log = structlog.get_logger(__name__)
 class Transaction:
     """What a unit works with.
 
-    ``notify`` collects topics to signal after the commit, ``totals`` the changes of kept counts.
+    ``notify`` collects topics to signal after the commit, ``totals`` the changes of kept counts,
+    ``stored`` those of the bytes that tenants store.
     ``traceparent`` says in which trace the unit was asked for, None if in none.
     """
 
@@ -57,6 +58,7 @@ class Transaction:
     traceparent: str | None = None
     topics: set[str] = field(default_factory=set)
     totals: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    stored: Counter[str] = field(default_factory=Counter)
 
     def now(self) -> datetime:
         """The wall clock of the database, not the start of the transaction."""
@@ -73,6 +75,10 @@ class Transaction:
     def count(self, tenant: str, collection: str, status: str, by: int) -> None:
         """Change the kept count of a collection."""
         self.totals[tenant, collection, status] += by
+
+    def store(self, tenant: str, by: int) -> None:
+        """Change the kept count of the bytes that a tenant stores."""
+        self.stored[tenant] += by
 
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -226,6 +232,7 @@ def _fly_units(connection: Connection, batch: list[_Job[Any]]) -> _Flown:
         try:
             with connection.begin_nested():
                 job.result = job.unit(transaction)
+                _add_stored(transaction)
         except SQLAlchemyError as error:
             if not _is_open(connection):  # a full disk ends all of it, not the savepoint
                 raise _BrokenBatchError(error) from error
@@ -245,6 +252,21 @@ def _is_open(connection: Connection) -> bool:
         return False
     driver: Any = connection.connection.driver_connection
     return connection.dialect.name != "sqlite" or bool(driver.in_transaction)
+
+
+def _add_stored(transaction: Transaction) -> None:
+    # At once, unlike totals: the next unit may have to decide by it.
+    for tenant, by in sorted(transaction.stored.items()):
+        if by:
+            new = transaction.insert(tenant_storage).values(tenant=tenant, stored_bytes=by)
+            transaction.connection.execute(
+                new.on_conflict_do_update(
+                    index_elements=["tenant"],
+                    set_={
+                        "stored_bytes": tenant_storage.c.stored_bytes + new.excluded.stored_bytes
+                    },
+                )
+            )
 
 
 def _add_totals(connection: Connection, counts: Counter[tuple[str, str, str]]) -> None:

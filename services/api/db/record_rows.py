@@ -44,6 +44,8 @@ def replace_valid(transaction: Transaction, new: Record) -> tuple[bool, Record |
         return False, None
     if old is None:
         transaction.count(new.tenant, COLLECTION, VALID, 1)
+    replaced = old.master.size_bytes if old is not None else 0
+    transaction.store(new.tenant, new.master.size_bytes - replaced)
     return True, old
 
 
@@ -64,11 +66,14 @@ def delete_of_task(transaction: Transaction, task_id: UUID) -> set[str]:
     rows = transaction.connection.execute(
         delete(records)
         .where(records.c.task_id == task_id)
-        .returning(records.c.blob_key, records.c.tenant, records.c.superseded_at)
+        .returning(
+            records.c.blob_key, records.c.tenant, records.c.superseded_at, records.c.size_bytes
+        )
     ).all()
     for row in rows:
         if row.superseded_at is None:
             transaction.count(row.tenant, COLLECTION, VALID, -1)
+            transaction.store(row.tenant, -row.size_bytes)
     return {row.blob_key for row in rows}
 
 
@@ -88,6 +93,12 @@ def isrc_is_taken(connection: Connection, tenant: str, isrc: str, except_task: U
 def find(connection: Connection, tenant: str, id_: UUID) -> Record | None:
     """A tenant's record, valid or superseded."""
     query = select(records).where(records.c.id == id_, records.c.tenant == tenant)
+    return lists.fetch_one(connection, query, to_record)
+
+
+def find_valid(connection: Connection, id_: UUID) -> Record | None:
+    """Whichever tenant's valid record, for who has shown a right to just this one."""
+    query = select(records).where(records.c.id == id_, _is_valid)
     return lists.fetch_one(connection, query, to_record)
 
 

@@ -50,6 +50,9 @@ tracks = Table(
     Index(None, "tenant", "updated_at", "id"),
 )
 
+RUNNING_DOWNLOADS = "ix_import_tasks_running_downloads"
+_RUNNING_DOWNLOAD = f"status = '{Status.DOWNLOADING}' AND run_id IS NOT NULL"
+
 import_tasks = Table(
     "import_tasks",
     metadata,
@@ -100,6 +103,14 @@ import_tasks = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    # Downloads that wait for their next attempt have the status too, and may be many.
+    Index(
+        RUNNING_DOWNLOADS,
+        "tenant",
+        "status",
+        sqlite_where=text(_RUNNING_DOWNLOAD),
+        postgresql_where=text(_RUNNING_DOWNLOAD),
+    ),
     # Those that were started again: only they leave reports that nobody needs.
     Index(
         "ix_import_tasks_again",
@@ -113,6 +124,15 @@ import_tasks = Table(
         sqlite_where=text("blob_key IS NOT NULL"),
         postgresql_where=text("blob_key IS NOT NULL"),
     ),
+)
+
+source_headers = Table(
+    "source_headers",
+    metadata,
+    Column("task_id", Uuid, ForeignKey("import_tasks.id"), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    # JSON, encrypted; see use_cases/vault.py.
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 _VALID = "superseded_at IS NULL"
@@ -184,6 +204,16 @@ tenant_settings = Table(
     Column("version", BigInteger, nullable=False),
     # Null while nobody has changed anything.
     Column("updated_at", UtcDateTime),
+)
+
+tenant_storage = Table(
+    "tenant_storage",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    # Of valid records and of masters without a verdict: kept so that no claim has to add them up.
+    Column("stored_bytes", BigInteger, nullable=False),
+    # Null for the quota that holds for everybody, 0 for none.
+    Column("byte_quota", BigInteger),
 )
 
 totals = Table(

@@ -16,7 +16,8 @@ from services.api import signals
 from services.api.db import lists
 from services.api.db.rows import task_values, to_task
 from services.api.db.tables import import_tasks, outbox, tombstones
-from services.api.domain.lifecycle import FAILED
+from services.api.domain.lifecycle import FAILED, Status
+from services.api.domain.storage import unjudged_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -66,6 +67,7 @@ class TaskRows:
         transaction.connection.execute(
             update(import_tasks).where(import_tasks.c.id == after.id).values(**changed)
         )
+        transaction.store(after.tenant, unjudged_bytes(after) - unjudged_bytes(before))
         if after.version == before.version:  # progress: seen by who looks, no event
             transaction.notify(signals.task_topic(after.id))
             return
@@ -79,6 +81,7 @@ class TaskRows:
         """Remove a task's row."""
         transaction.connection.execute(delete(import_tasks).where(import_tasks.c.id == task.id))
         _count(transaction, task, -1)
+        transaction.store(task.tenant, -unjudged_bytes(task))
         transaction.connection.execute(
             tombstones.insert().values(
                 task_id=task.id,
@@ -152,6 +155,11 @@ def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Ta
     return lists.fetch_page(
         connection, import_tasks, conditions, query, to_item=to_task, total=total
     )
+
+
+def count_waiting(connection: Connection, tenant: str) -> int:
+    """How many tasks of a tenant wait for their first attempt, by the kept count."""
+    return lists.kept_total(connection, tenant, COLLECTION, [Status.PENDING])
 
 
 def _count(transaction: Transaction, task: Task, by: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from services.api.domain.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,12 +56,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a tenant has chosen for all imports; ``updated_at`` is None while nobody has."""
+    """What a tenant has chosen for all imports; ``updated_at`` is None while nobody has.
+
+    The ``storage`` is not its choice: the operator sets the quota.
+    """
 
     tenant: str
     delivery_profile: str | None = None
     version: int = 1
     updated_at: datetime | None = None
+    storage: Storage = field(default_factory=Storage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlsplit
 
 from services.api.domain.errors import StateConflict
 from services.api.domain.lifecycle import FAILED, Status
@@ -13,6 +14,8 @@ from services.api.domain.task import Target, Task
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
+
+    from services.api.domain.headers import SourceHeaders
 
 _T = TypeVar("_T")
 
@@ -40,13 +43,17 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskChange:
-    """New values in their stored form; a value that is already so changes nothing."""
+    """New values in their stored form; a value that is already so changes nothing.
+
+    The ``source_headers`` are no part of the task: see ``keeps_headers``.
+    """
 
     source_uri: str | Unset | None = UNSET
     isrc: str | Unset | None = UNSET
     target: Target | Unset | None = UNSET
     declared_md5: str | Unset | None = UNSET
     delivery_profile: str | Unset | None = UNSET
+    source_headers: SourceHeaders | Unset | None = UNSET
 
 
 def create(
@@ -90,7 +97,24 @@ def change(task: Task, wanted: TaskChange, now: datetime, traceparent: str | Non
         return task
     if (changed.source_uri, changed.declared_md5) != (task.source_uri, task.declared_md5):
         return new_generation(changed, now, traceparent)
-    return replace(changed, version=task.version + 1, updated_at=now)
+    return touched(changed, now)
+
+
+def touched(task: Task, now: datetime) -> Task:
+    """The task after a change that starts no new generation."""
+    return replace(task, version=task.version + 1, updated_at=now)
+
+
+def keeps_headers(before: str | None, after: str | None) -> bool:
+    """Whether what was given for one source may be sent to another: to the same origin only.
+
+    Both URLs are canonical, so that equal origins are spelt alike (RFC 6454 section 4).
+    """
+    return _origin(before) == _origin(after)
+
+
+def _origin(url: str | None) -> tuple[str, str] | None:
+    return None if url is None else urlsplit(url)[:2]
 
 
 def retry(task: Task, now: datetime, traceparent: str | None = None) -> Task:

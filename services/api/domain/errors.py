@@ -41,13 +41,14 @@ class Violation:
     """One wrong value.
 
     ``field`` is the core's name (source_uri, isrc, declared_md5, target, title); ``code`` is one of
-    required, invalid, too_long, taken, not_https, address_refused, port_refused; ``detail`` says
-    what would be right.
+    required, invalid, too_long, taken, not_https, address_refused, port_refused, header_refused;
+    ``detail`` says what would be right. ``member`` names a part of the field: a header field.
     """
 
     field: str
     code: str
     detail: str
+    member: str | None = None
 
 
 class InvalidFields(Refusal):

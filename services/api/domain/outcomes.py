@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from services.api.domain.headers import SourceHeaders
     from services.api.domain.lifecycle import Stage
     from services.api.domain.task import Finding, Master, Task
 
@@ -28,12 +29,15 @@ class Go:
     """Start: the run holds the claim on this task.
 
     Whoever knows more than the task adds the tenant's delivery profile and how long the target's
-    stereo recording is; None for what nobody has said.
+    stereo recording is, or for a download the header fields that its origin asks for; None for what
+    nobody has said. ``max_bytes`` is what the tenant may still store, 0 for any.
     """
 
     task: Task
     delivery_profile: str | None = None
     stereo_duration: timedelta | None = None
+    source_headers: SourceHeaders | None = None
+    max_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,11 @@ class Rules:
         started = self._start(task, run, now)
         return started, Go(started)
 
+    @staticmethod
+    def wait(task: Task, until: datetime) -> Task:
+        """The task with no run until this moment; that costs it nothing."""
+        return replace(task, due_at=until, published=0)
+
     def _refuse_claim(self, task: Task, run: Run, now: datetime) -> Later | Stop | None:
         if task.generation != run.generation or task.stage not in {run.stage, None}:
             return Stop("stale")
@@ -229,7 +234,11 @@ class Rules:
     def give_up(self, task: Task, now: datetime) -> Task:
         """Fail a task whose report cannot be understood or applied."""
         broken = error("internal_error", "The result of this stage could not be taken over.")
-        return self._fail(task, (broken,), None, now)
+        return self.fail(task, broken, now)
+
+    def fail(self, task: Task, problem: Finding, now: datetime) -> Task:
+        """Fail a task for good in the stage that it is in."""
+        return self._fail(task, (problem,), None, now)
 
     @staticmethod
     def _fail(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from services.api.use_cases.tokens import Tokens
 
 HEALTH: Final = "/grpc.health."
-READS: Final = ("Get", "List", "Watch")
+READS: Final = ("Get", "List", "Watch", "Generate")
 SCOPES: Final = {
     "stagedoor.v1.ImportTaskService": (("tasks:read",), "tasks:write"),
     "stagedoor.v1.TrackService": (("tracks:read",), "tracks:write"),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 WRITABLE: Final = ("source_uri", "isrc", "target", "declared_md5", "delivery_profile")
 FIXED: Final = ("master_type",)
+INPUT_ONLY: Final = ("source_headers",)
 FILTERS: Final = ("name", "state", "target")
 ORDERS: Final = ("create_time", "update_time", "state")
 REQUIRED: Final = ("source_uri",)
@@ -104,7 +105,7 @@ class ImportTaskServicer(ImportTaskServiceServicer):
     ) -> pb.ImportTask:
         """Changes an import task."""
         id_ = require(request.import_task.name, IMPORT_TASKS)
-        paths = masked(request.import_task, request.update_mask, WRITABLE, FIXED)
+        paths = masked(request.import_task, request.update_mask, WRITABLE, (*FIXED, *INPUT_ONLY))
         fields = _fields(request.import_task, paths)
         task = await self._import_tasks.update(
             caller(),
@@ -157,7 +158,7 @@ class ImportTaskServicer(ImportTaskServiceServicer):
 
 
 def _new(request: pb.CreateImportTaskRequest) -> TaskFields:
-    named = populated(request.import_task, (*WRITABLE, *FIXED))
+    named = populated(request.import_task, (*WRITABLE, *FIXED, *INPUT_ONLY))
     return _fields(request.import_task, named)
 
 
@@ -179,6 +180,10 @@ def _fields(task: pb.ImportTask, paths: Collection[str]) -> TaskFields:
         target=_target(task.target) if "target" in paths else UNSET,
         delivery_profile=value("delivery_profile"),
         master_type=messages.master_type(task.master_type) if "master_type" in paths else UNSET,
+        # In an order that is the same each time: a repeated request must look the same.
+        source_headers=dict(sorted(task.source_headers.items()))
+        if "source_headers" in paths
+        else UNSET,
     )
 
 

@@ -31,10 +31,10 @@ def masked(
 ) -> frozenset[str]:
     """The writable fields that an update names.
 
-    An empty mask names the populated ones, ``*`` all; what only the server writes is left out. The
-    ``fixed`` fields are immutable: they may be sent, but only with the value that they have, so
-    those are named too that are sent (AIP-203). Raises InvalidFields for a path that the resource
-    does not have.
+    An empty mask names the populated ones, ``*`` all; what only the server writes is left out. Of
+    the ``fixed`` fields ``*`` names those that are sent: an immutable one may be sent, with the
+    value that it has, and one that is input only was not there to be sent back (AIP-203). Raises
+    InvalidFields for a path that the resource does not have.
     """
     is_whole = list(mask.paths) in ([], [ALL])
     if not is_whole and (violations := [*_unknown(resource, mask)]):

@@ -22,7 +22,7 @@ from stagedoor.events.v1.import_task_event_pb2 import ImportTaskEvent
 from stagedoor.v1.audit_service_pb2 import AuditEntry
 from stagedoor.v1.import_task_service_pb2 import ImportTask, WatchImportTasksResponse
 from stagedoor.v1.problem_pb2 import Format, Problem
-from stagedoor.v1.record_service_pb2 import Record
+from stagedoor.v1.record_service_pb2 import DownloadLink, Record
 from stagedoor.v1.settings_service_pb2 import Settings
 from stagedoor.v1.track_service_pb2 import Track
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from services.api.domain import catalogue
     from services.api.domain.lifecycle import Status
+    from services.api.domain.links import Link
     from services.api.domain.task import Finding, Progress, Target, Task
     from services.api.use_cases.watching import Change
 
@@ -100,6 +101,11 @@ def record(record: catalogue.Record) -> Record:
     )
 
 
+def download_link(link: Link) -> DownloadLink:
+    """The link as clients see it."""
+    return DownloadLink(uri=link.url, expire_time=_timestamp(link.expires_at))
+
+
 def settings(settings: catalogue.Settings) -> Settings:
     """The settings as clients see them."""
     return Settings(
@@ -107,6 +113,8 @@ def settings(settings: catalogue.Settings) -> Settings:
         delivery_profile=settings.delivery_profile or "",
         update_time=_timestamp(settings.updated_at),
         etag=etag_of(settings.version),
+        byte_quota=settings.storage.quota,
+        stored_bytes=settings.storage.stored,
     )
 
 

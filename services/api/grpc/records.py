@@ -17,6 +17,7 @@ from stagedoor.v1.record_service_pb2_grpc import RecordServiceServicer
 if TYPE_CHECKING:
     from grpc.aio import ServicerContext
 
+    from services.api.use_cases.links import Links
     from services.api.use_cases.records import Records
 
 FILTERS: Final = ("name", "target", "isrc")
@@ -26,9 +27,10 @@ ORDERS: Final = ("create_time",)
 class RecordServicer(RecordServiceServicer):
     """Records over gRPC; raises refusals, which the interceptors render."""
 
-    def __init__(self, records: Records) -> None:
-        """Serve these records."""
+    def __init__(self, records: Records, links: Links) -> None:
+        """Serve these records, and links to their bytes."""
         self._records = records
+        self._links = links
 
     async def ListRecords(
         self, request: pb.ListRecordsRequest, context: ServicerContext[Any, Any]
@@ -48,6 +50,14 @@ class RecordServicer(RecordServiceServicer):
     ) -> pb.Record:
         """Gets one record, also a superseded one."""
         return messages.record(await self._records.get(caller(), require(request.name, RECORDS)))
+
+    async def GenerateDownloadLink(
+        self, request: pb.GenerateDownloadLinkRequest, context: ServicerContext[Any, Any]
+    ) -> pb.DownloadLink:
+        """Makes a link that gives the record's bytes to whoever holds it."""
+        id_ = require(request.name, RECORDS)
+        ttl = request.ttl.seconds + request.ttl.nanos / 1e9 if request.HasField("ttl") else None
+        return messages.download_link(await self._links.create(caller(), id_, ttl))
 
 
 def _query(filter_: str, **piece: Any) -> RecordQuery:

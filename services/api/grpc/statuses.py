@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 RETRY_AFTER: Final = timedelta(seconds=1)
 OPERATIONS: Final = "requests"
 """The field of a batch that holds its operations (AIP-231)."""
+MAX_KEY: Final = 100
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
 _TYPES = {
     IMPORT_TASKS: "ImportTask",
     TRACKS: "Track",
@@ -128,17 +131,24 @@ def _violations(
 ) -> Iterator[BadRequest.FieldViolation]:
     match refusal:
         case InvalidFields():
-            found = [(v.field, v.code, v.detail) for v in refusal.violations]
+            found = [(v.field, v.code, v.detail, v.member) for v in refusal.violations]
         case InvalidQuery():
-            found = [(refusal.parameter, "invalid", refusal.detail)]
+            found = [(refusal.parameter, "invalid", refusal.detail, None)]
         case RelatedNotFound():
-            found = [(refusal.field, "not_found", refusal.detail)]
+            found = [(refusal.field, "not_found", refusal.detail, None)]
         case _:
             found = []
-    for field, code, detail in found:
-        yield BadRequest.FieldViolation(
-            field=within + field_path(request, field), reason=code.upper(), description=detail
-        )
+    for field, code, detail, member in found:
+        path = within + field_path(request, field) + _key(member)
+        yield BadRequest.FieldViolation(field=path, reason=code.upper(), description=detail)
+
+
+def _key(member: str | None) -> str:
+    """A key of a map at the end of a path (AIP-161), as much of it as an answer has room for."""
+    if member is None:
+        return ""
+    plain = _PLAIN_KEY.fullmatch(member) is not None
+    return f".{member}" if plain else f".`{member[:MAX_KEY]}`"
 
 
 def _status(code: StatusCode, message: str, *details: Message) -> Status:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from services.api.http.facades import atmos
+from services.api.http.files import SLOTS, make_files
 from services.api.http.limits import (
     LIMITER,
     MAX_BODY_BYTES,
@@ -20,6 +21,7 @@ from services.api.http.limits import (
 from services.api.http.openapi.document import describe
 from services.api.http.openapi.routes import routes as openapi_routes
 from services.api.http.protocol import SERVER, Runner
+from services.api.use_cases.links import FILES
 from shared.telemetry.metrics import CONTENT_TYPE, render_metrics
 
 if TYPE_CHECKING:
@@ -39,11 +41,13 @@ def make_app(
     public_url: str | None,
     ready: Callable[[], Awaitable[bool]],
     limiter: RateLimiter | None = None,
+    file_slots: int = SLOTS,
 ) -> web.Application:
     """All routes; ``ready`` tells whether requests can be served now.
 
     ``public_url`` is how clients reach this server (https://host); without it links lead to the
     host that the request named. Without a ``limiter`` callers may ask for any number of things.
+    So many files are given out at once as there are ``file_slots``.
     """
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     if limiter is not None:
@@ -63,6 +67,7 @@ def make_app(
     description = describe(facade, resources, title="Stagedoor", url=url)
     facade.add_routes(openapi_routes(atmos.PREFIX, description))
     app.add_subapp(atmos.PREFIX, facade)
+    app.add_subapp(FILES, make_files(use_cases.links, file_slots))
     return app
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.api.domain.changes import UNSET, Unset
 from services.api.domain.errors import InvalidFields, Violation
+from services.api.domain.headers import (
+    MAX_BYTES,
+    MAX_FIELDS,
+    SourceHeaders,
+    is_too_much,
+    kept_headers,
+    wrong_headers,
+)
 from services.api.domain.values import is_one_line, parse_isrc, parse_md5
 from shared.origin import OriginRefused
 
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
 
 Text = str | Unset | None
 Time = timedelta | Unset | None
+Headers = SourceHeaders | Unset | None
 
 MAX_SECONDS = 86_400
 """The longest recording: a day."""
@@ -32,9 +42,9 @@ class Reader:
         self._order: list[str] = []
         self.violations: list[Violation] = []
 
-    def refuse(self, field: str, code: str, detail: str) -> None:
-        """Note a violation."""
-        self.violations.append(Violation(field, code, detail))
+    def refuse(self, field: str, code: str, detail: str, member: str | None = None) -> None:
+        """Note a violation, of a part of the field if it is given."""
+        self.violations.append(Violation(field, code, detail, member))
 
     def finish(self) -> None:
         """Raise InvalidFields, in reading order, if anything was wrong."""
@@ -115,6 +125,21 @@ class Reader:
             return text
 
         return self.text(field, value, parse)
+
+    def headers(self, field: str, value: object) -> Headers:
+        """Header fields by name; null and none at all both remove them; no value is told again."""
+        if self.is_missing(field, value) or isinstance(value, Unset):
+            return UNSET
+        if value is None or value == {}:
+            return None
+        if not isinstance(value, Mapping) or is_too_much(value):
+            detail = f"At most {MAX_FIELDS} header fields by name, {MAX_BYTES} bytes in all."
+            self.refuse(field, "invalid", detail)
+            return UNSET
+        wrong = [*wrong_headers(value)]
+        for each in wrong:
+            self.refuse(field, each.code, each.detail, each.name)
+        return UNSET if wrong else kept_headers(value)
 
     def seconds(self, field: str, value: object) -> Time:
         """A length in seconds, more than nothing and at most a day; null clears it."""

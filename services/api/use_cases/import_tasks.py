@@ -6,15 +6,23 @@ a transaction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from uuid_utils.compat import uuid7
 
-from services.api.db import audit_rows, record_rows, report_rows, task_rows, track_rows
+from services.api.db import (
+    audit_rows,
+    header_rows,
+    record_rows,
+    report_rows,
+    task_rows,
+    track_rows,
+)
 from services.api.domain import changes
 from services.api.domain.changes import UNSET, NewTask, TaskChange, Unset
 from services.api.domain.errors import InvalidFields, RelatedNotFound, Violation
+from services.api.domain.headers import SourceHeaders
 from services.api.domain.lifecycle import Status
 from services.api.domain.queries import TaskQuery
 from services.api.domain.task import DOLBY_ATMOS, MASTER_TYPES, Target, Task
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     from services.api.domain.principal import Principal
     from services.api.use_cases.fields import Text
     from services.api.use_cases.operations import Operation
+    from services.api.use_cases.vault import Vault
     from shared.origin import OriginPolicy
 
     Unit = Callable[[Transaction], Task]
@@ -51,7 +60,8 @@ _WRITE = WRITE_SCOPES[Task]
 class TaskFields:
     """The values of a request as the client wrote them; UNSET where it wrote none.
 
-    The ``master_type`` is that of a new task, Dolby Atmos if unset; it cannot be changed.
+    The ``master_type`` is that of a new task, Dolby Atmos if unset; it cannot be changed. The
+    ``source_headers`` may be secrets, so that the repr leaves them out.
     """
 
     source_uri: object = UNSET
@@ -60,6 +70,7 @@ class TaskFields:
     target: Target | Unset | None = UNSET
     delivery_profile: object = UNSET
     master_type: object = UNSET
+    source_headers: object = field(default=UNSET, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ class ImportTasks:
     rows: TaskRows
     policy: OriginPolicy
     profiles: Collection[str]
+    vault: Vault
     only: str | None = None
 
     async def create(
@@ -90,7 +102,7 @@ class ImportTasks:
         holds, RelatedNotFound for a target that does not exist, and KeyReused.
         """
         unit = self.creating(who, fields, required=required)
-        asked = ("importTasks", "create", fields)
+        asked = ("importTasks", "create", *self._told(fields))
         return await run_one_once(self.executor, who, options, asked, unit)
 
     async def batch_create(
@@ -108,7 +120,7 @@ class ImportTasks:
             )
         units = [self.creating(who, fields, required=required) for fields in batch]
         all_of_them = in_order([_whatever_came_before(unit) for unit in units])
-        asked = ("importTasks.batchCreate", tuple(batch))
+        asked = ("importTasks.batchCreate", *map(self._told, batch))
         return await run_once(self.executor, who, options, asked, all_of_them)
 
     async def get(self, who: Principal, id_: UUID) -> Task:
@@ -137,11 +149,12 @@ class ImportTasks:
         """Change a task; only a value that is new counts.
 
         A new source or checksum starts a new generation. A new ISRC or target of a completed task
-        replaces its record at once. Raises as ``create``, NotFound, and EtagMismatch when the task
-        has another version than the one that is expected.
+        replaces its record at once. New header fields count from the next claim on; a source of
+        another origin never gets the old ones. Raises as ``create``, NotFound, and EtagMismatch
+        when the task has another version than the one that is expected.
         """
         unit = self.updating(who, id_, fields, required=required, version=version)
-        asked = ("importTasks", "update", id_, fields, version)
+        asked = ("importTasks", "update", id_, *self._told(fields), version)
         return await run_one_once(self.executor, who, options, asked, unit)
 
     async def delete(self, who: Principal, id_: UUID, *, version: int | None = None) -> None:
@@ -180,6 +193,8 @@ class ImportTasks:
                 new, uuid7(), who.tenant, transaction.now(), transaction.traceparent
             )
             self.rows.insert(transaction, task)
+            if isinstance(values.source_headers, SourceHeaders):
+                self.vault.keep(transaction, task, values.source_headers)
             _audit(transaction, who, "create", task.id)
             return task
 
@@ -202,8 +217,11 @@ class ImportTasks:
             wanted = self._read(transaction, who, fields, required, before)
             now = transaction.now()
             after = changes.change(before, wanted, now, transaction.traceparent)
-            if after is before:
+            has_new_headers = self.vault.change(transaction, before, after, wanted.source_headers)
+            if after is before and not has_new_headers:
                 return before
+            if after is before:
+                after = changes.touched(before, now)
             if after.target != before.target:
                 _check_target(transaction, who.tenant, after.target)
             is_linked_anew = (after.isrc, after.target) != (before.isrc, before.target)
@@ -226,6 +244,7 @@ class ImportTasks:
             now = transaction.now()
             keys = record_rows.delete_of_task(transaction, task.id)
             report_rows.delete_of_task(transaction, task.id)
+            header_rows.remove(transaction, task.id)
             self.rows.delete(transaction, replace(task, version=task.version + 1), now)
             masters.doom(transaction, keys | masters.keys_of(task), now)
             _audit(transaction, who, "delete", id_)
@@ -243,6 +262,10 @@ class ImportTasks:
             return after
 
         return unit
+
+    def _told(self, fields: TaskFields) -> tuple[object, ...]:
+        """What a request wants, for telling requests apart."""
+        return fields, self.vault.fingerprint(fields.source_headers)
 
     def _lock(
         self, transaction: Transaction, who: Principal, id_: UUID, version: int | None
@@ -274,6 +297,7 @@ class ImportTasks:
             delivery_profile=reader.profile(
                 "delivery_profile", fields.delivery_profile, self.profiles
             ),
+            source_headers=reader.headers("source_headers", fields.source_headers),
         )
         reader.is_missing("target", fields.target)
         present = before.master_type if before else None

@@ -14,6 +14,7 @@ from services.api.use_cases.options import AT_ONCE, Options
 if TYPE_CHECKING:
     from services.api.db.executor import Executor
     from services.api.domain.principal import Principal
+    from services.api.use_cases.vault import Vault
 
 Unit = Callable[[Transaction], Any]
 Operation = Callable[[Sequence[Any]], Unit]
@@ -37,9 +38,10 @@ def in_order(operations: Sequence[Operation]) -> Callable[[Transaction], tuple[A
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """Runs operations of any nouns."""
+    """Runs operations of any nouns; the vault tells requests apart that may hold secrets."""
 
     executor: Executor
+    vault: Vault
 
     async def run(
         self,
@@ -52,5 +54,5 @@ class Operations:
 
         ``request`` is what was asked for, to tell requests with the same key apart.
         """
-        asked = ("operations", request)
+        asked = ("operations", self.vault.fingerprint(request))
         return await run_once(self.executor, who, options, asked, in_order(operations))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from services.api.db import report_rows, settings_rows, task_rows, track_rows
+from services.api.db import header_rows, report_rows, settings_rows, task_rows, track_rows
 from services.api.domain.lifecycle import Stage, Status
 from services.api.domain.runs import (
     Accepted,
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from services.api.db.executor import Executor, Transaction
     from services.api.db.task_rows import TaskRows
     from services.api.domain.task import Task
+    from services.api.use_cases.downloads import Downloads
 
+TENANT_BUSY: Final = "tenant_busy"
 _random = SystemRandom()
 
 
@@ -40,12 +42,16 @@ class Runs:
     executor: Executor
     rows: TaskRows
     rules: Rules
+    downloads: Downloads
 
     @classmethod
-    def start(cls, executor: Executor, rows: TaskRows, limits: Limits) -> Runs:
+    def start(
+        cls, executor: Executor, rows: TaskRows, limits: Limits, downloads: Downloads
+    ) -> Runs:
         """Begin to decide; silence from before this moment proves nothing."""
         trust_from = datetime.now(UTC) + limits.lease
-        return cls(executor, rows, Rules(limits=limits, trust_silence_from=trust_from))
+        rules = Rules(limits=limits, trust_silence_from=trust_from)
+        return cls(executor, rows, rules, downloads)
 
     @property
     def limits(self) -> Limits:
@@ -61,12 +67,28 @@ class Runs:
                 return Stop("gone")
             now = transaction.now()
             after, decision = self.rules.claim(task, run, now)
+            if isinstance(decision, Go) and run.stage is Stage.DOWNLOAD and after is not task:
+                trusts = now >= self.rules.trust_silence_from
+                busy = self.downloads.busy(transaction, task, now, trust_silence=trusts)
+                if busy is not None:  # in the row: a command that waits would keep others out
+                    self.rows.save(transaction, task, self.rules.wait(task, now + busy))
+                    return Stop(TENANT_BUSY)
             self._save(transaction, task, after, now)
-            if isinstance(decision, Go) and run.stage is Stage.VALIDATE:
-                return _informed(transaction, decision)
-            return decision
+            if not isinstance(decision, Go):
+                return decision
+            if run.stage is Stage.DOWNLOAD:
+                return self._equipped(transaction, decision, now)
+            return _informed(transaction, decision)
 
         return await self.executor.write(unit)
+
+    def _equipped(self, transaction: Transaction, go: Go, now: datetime) -> Decision:
+        """With what a download needs; without that the task fails, as it would with any run."""
+        equipped = self.downloads.equip(transaction, go)
+        if isinstance(equipped, Go):
+            return equipped
+        self._save(transaction, go.task, self.rules.fail(go.task, equipped, now), now)
+        return Stop(equipped["code"])
 
     async def progress(
         self, task_id: UUID, run: Run, done_bytes: int, total_bytes: int | None
@@ -91,14 +113,18 @@ class Runs:
         def unit(transaction: Transaction) -> bool:
             task = task_rows.lock(transaction, task_id)
             now = transaction.now()
-            after = task and self.rules.report(task, run, outcome, now, _random.random())
+            allowed = self._allowed(transaction, task, outcome)
+            after = task and self.rules.report(task, run, allowed, now, _random.random())
+            if isinstance(outcome, Stored) and (after is None or allowed is not outcome):
+                # Nobody will ever read what a stale run stored, or one that stored too much.
+                masters.doom(transaction, {outcome.master.blob_key}, now)
             if task is None or after is None:
-                if isinstance(outcome, Stored):  # nobody will ever read what the stale run stored
-                    masters.doom(transaction, {outcome.master.blob_key}, now)
                 return False
             if after.status is Status.COMPLETED:
                 recorded = masters.replace_record(transaction, after, now)
                 after = recorded or self.rules.lose_isrc(after)
+            if after.status is Status.COMPLETED:  # there is nothing left to fetch
+                header_rows.remove(transaction, task.id)
             self._save(transaction, task, after, now)
             if after.has_report and isinstance(outcome, (Accepted, Refused)):
                 report_rows.insert(transaction, after, outcome.report, now)
@@ -116,6 +142,13 @@ class Runs:
                 self._save(transaction, task, self.rules.give_up(task, now), now)
 
         await self.executor.write(unit)
+
+    def _allowed(self, transaction: Transaction, task: Task | None, outcome: Outcome) -> Outcome:
+        """The outcome, or its refusal where it would store more than the tenant may."""
+        if task is None or not isinstance(outcome, Stored):
+            return outcome
+        problem = self.downloads.too_much(transaction, task, outcome.master.size_bytes)
+        return outcome if problem is None else Refused(problems=(problem,))
 
     def _save(self, transaction: Transaction, before: Task, after: Task, now: datetime) -> None:
         self.rows.save(transaction, before, after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from services.api.db import audit_rows, settings_rows
+from services.api.db import audit_rows, settings_rows, storage_rows
 from services.api.domain.changes import UNSET, Unset
 from services.api.domain.principal import ADMIN
 from services.api.use_cases.fields import Reader
@@ -14,9 +14,12 @@ from services.api.use_cases.found import at_version
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from sqlalchemy import Connection
+
     from services.api.db.executor import Executor, Transaction
     from services.api.domain.catalogue import Settings
     from services.api.domain.principal import Principal
+    from services.api.domain.storage import Caps
 
 NAME = "settings"
 
@@ -34,11 +37,16 @@ class TenantSettings:
 
     executor: Executor
     profiles: Collection[str]
+    caps: Caps
 
     async def get(self, who: Principal) -> Settings:
         """The tenant's settings; the defaults when nobody has changed them."""
         who.require(ADMIN)
-        return await self.executor.read(lambda c: settings_rows.find(c, who.tenant))
+
+        def query(connection: Connection) -> Settings:
+            return self._whole(connection, settings_rows.find(connection, who.tenant))
+
+        return await self.executor.read(query)
 
     async def update(
         self, who: Principal, fields: SettingsFields, *, version: int | None = None
@@ -50,7 +58,10 @@ class TenantSettings:
         reader.finish()
 
         def unit(transaction: Transaction) -> Settings:
-            before = at_version(settings_rows.lock(transaction, who.tenant), version)
+            present = self._whole(
+                transaction.connection, settings_rows.lock(transaction, who.tenant)
+            )
+            before = at_version(present, version)
             if isinstance(profile, Unset) or profile == before.delivery_profile:
                 return before
             after = replace(
@@ -64,3 +75,7 @@ class TenantSettings:
             return after
 
         return await self.executor.write(unit)
+
+    def _whole(self, connection: Connection, settings: Settings) -> Settings:
+        storage = storage_rows.find(connection, settings.tenant, self.caps)
+        return replace(settings, storage=storage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,15 @@ from sqlalchemy import select
 from services.api.db.executor import Executor
 from services.api.db.task_rows import EventEncoder, TaskRows
 from services.api.domain.errors import Unavailable
+from services.api.domain.links import PURPOSE, Signer
+from services.api.domain.storage import Caps
 from services.api.use_cases.audit import Audit
 from services.api.use_cases.blobs import Blobs
 from services.api.use_cases.dead_letters import DeadLetters
 from services.api.use_cases.dispatch import Dispatch
+from services.api.use_cases.downloads import Downloads
 from services.api.use_cases.import_tasks import ImportTasks
+from services.api.use_cases.links import Links
 from services.api.use_cases.operations import Operations
 from services.api.use_cases.outbox import Outbox
 from services.api.use_cases.records import Records
@@ -25,6 +29,7 @@ from services.api.use_cases.runs import Runs
 from services.api.use_cases.settings import TenantSettings
 from services.api.use_cases.tokens import Tokens, Verify
 from services.api.use_cases.tracks import Tracks
+from services.api.use_cases.vault import Vault
 from services.api.use_cases.watching import Watching
 
 if TYPE_CHECKING:
@@ -32,8 +37,13 @@ if TYPE_CHECKING:
 
     from services.api.db.engine import Engines
     from services.api.domain.runs import Limits
+    from services.api.secrets import SecretKeys
     from services.api.signals import Signals
+    from shared.blobs.base import BlobStore
     from shared.origin import OriginPolicy
+
+
+NO_CAPS = Caps()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +56,7 @@ class UseCases:
     tracks: Tracks
     records: Records
     reports: Reports
+    links: Links
     settings: TenantSettings
     operations: Operations
     audit: Audit
@@ -68,16 +79,23 @@ class UseCases:
         profiles: Collection[str],
         dispatch_base: timedelta = timedelta(seconds=2),
         verify: Verify | None = None,
+        *,
+        store: BlobStore,
+        keys: SecretKeys,
+        caps: Caps = NO_CAPS,
     ) -> UseCases:
         """Wire the use cases to one database.
 
         ``profiles`` are the delivery profiles that there are, ``verify`` knows an identity
-        provider's tokens.
+        provider's tokens, ``keys`` encrypt what tenants keep secret
+        and sign links to the bytes in the ``store``.
         """
         executor = Executor(engines, signals.notify)
         rows = TaskRows(encode)
-        runs = Runs.start(executor, rows, limits)
-        import_tasks = ImportTasks(executor, rows, policy, profiles)
+        vault = Vault(keys)
+        signer = Signer(tuple(keys.all_derived(PURPOSE)))
+        runs = Runs.start(executor, rows, limits, Downloads(vault, caps))
+        import_tasks = ImportTasks(executor, rows, policy, profiles, vault)
         return cls(
             tokens=Tokens(executor, verify),
             import_tasks=import_tasks,
@@ -85,8 +103,9 @@ class UseCases:
             tracks=Tracks(executor),
             records=Records(executor),
             reports=Reports(executor),
-            settings=TenantSettings(executor, profiles),
-            operations=Operations(executor),
+            links=Links(executor=executor, store=store, signer=signer),
+            settings=TenantSettings(executor, profiles, caps),
+            operations=Operations(executor, vault),
             audit=Audit(executor),
             runs=runs,
             dispatch=Dispatch(executor, runs.rules.trust_silence_from, dispatch_base),
@@ -96,6 +115,10 @@ class UseCases:
             retention=Retention(executor),
             executor=executor,
         )
+
+    def reached_at(self, url: str) -> UseCases:
+        """The same for a door whose clients do not show how they reach our files."""
+        return replace(self, links=replace(self.links, url=url))
 
     async def ready(self) -> bool:
         """Whether the database answers: everything else can wait, a create cannot."""

@@ -67,6 +67,8 @@ class Contract:
         for enum in enums:
             self.enums[f"{scope}.{enum.name}"] = enum
         for message in messages:
+            if message.options.map_entry:  # made by the compiler, not written
+                continue
             name = f"{scope}.{message.name}"
             self.messages[name] = message
             self.add(name, message.nested_type, message.enum_type)
@@ -105,6 +107,8 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
 
 # Custom methods of a whole collection (AIP-136, AIP-231) and the verbs of their paths.
 COLLECTION_WIDE = {"BatchCreateImportTasks": "batchCreate", "WatchImportTasks": "watch"}
+# Those that make something else of one resource.
+MADE_OF_ONE = {"GenerateDownloadLink": "generateDownloadLink"}
 
 
 def behaviors(field: FieldDescriptorProto) -> set[int]:
@@ -235,12 +239,13 @@ def test_update_takes_a_mask(contract: Contract) -> None:
 def test_custom_methods_have_a_verb(contract: Contract) -> None:
     """AIP-136: POST with everything in the body; one that only reads may be a GET."""
     custom = [method for method in contract.methods if not method.name.startswith(STANDARD)]
-    names = {"RetryImportTask", "WatchImportTask", *COLLECTION_WIDE}
+    names = {"RetryImportTask", "WatchImportTask", *MADE_OF_ONE, *COLLECTION_WIDE}
     assert {method.name for method in custom} == names
     for method in custom:
         verb, path, body = http(method)
         own = method.name.removesuffix(noun(method)).lower()
-        assert path.endswith(f":{COLLECTION_WIDE.get(method.name, own)}"), method.name
+        verbs = COLLECTION_WIDE | MADE_OF_ONE
+        assert path.endswith(f":{verbs.get(method.name, own)}"), method.name
         assert (verb, body) == (("get", "") if method.server_streaming else ("post", "*"))
         answer = f"{method.name}Response" if method.name in COLLECTION_WIDE else noun(method)
         assert method.output_type == PUBLIC + answer
@@ -360,7 +365,8 @@ def elements(file: FileDescriptorProto) -> Iterator[tuple[int, ...]]:
         yield path
         yield from ((*path, 2, n) for n in range(len(message.field)))
         for n, nested in enumerate(message.nested_type):
-            yield from inside((*path, 3, n), nested)
+            if not nested.options.map_entry:
+                yield from inside((*path, 3, n), nested)
         for n, enum in enumerate(message.enum_type):
             yield from values((*path, 4, n), enum)
 

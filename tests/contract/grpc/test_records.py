@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
+import pytest
+from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 from uuid_utils.compat import uuid7
 
@@ -84,3 +88,76 @@ async def test_what_does_not_exist_is_not_found(door: Door) -> None:
         StatusCode.NOT_FOUND,
         ("stagedoor.dev/Record", name),
     )
+
+
+# Links
+
+
+async def link(door: Door, name: str, ttl: Duration | None = None) -> pb.DownloadLink:
+    request = pb.GenerateDownloadLinkRequest(name=name, ttl=ttl)
+    return await door.records.GenerateDownloadLink(request, metadata=door.admin)
+
+
+async def test_a_link_names_its_record_and_when_it_ends(door: Door, core: Core) -> None:
+    task = await core.complete(await core.task())
+    for ttl, seconds in (
+        (None, 900),
+        (Duration(seconds=60), 60),
+        (Duration(seconds=604_800), 604_800),
+    ):
+        before = datetime.now(UTC)
+        made = await link(door, f"records/{task.record_id}", ttl)
+        lasting = made.expire_time.ToDatetime(UTC) - before
+        assert timedelta(seconds=seconds - 1) <= lasting <= timedelta(seconds=seconds + 5)
+        parts = urlsplit(made.uri)
+        assert parts.path == f"/files/{task.record_id}"
+        query = dict(parse_qsl(parts.query))
+        assert query["expires"] == str(made.expire_time.seconds)
+        core.use_cases.links.signer.check(
+            task.record_id or uuid7(), query["expires"], query["signature"], before
+        )
+
+
+@pytest.mark.parametrize(
+    "ttl",
+    [
+        Duration(seconds=59, nanos=999_999_999),
+        Duration(seconds=604_800, nanos=1),
+        Duration(),
+        Duration(seconds=-60),
+        Duration(seconds=2**62),
+    ],
+)
+async def test_a_link_lasts_neither_too_short_nor_too_long(
+    door: Door, core: Core, ttl: Duration
+) -> None:
+    task = await core.complete(await core.task())
+    answer = await refused(link(door, f"records/{task.record_id}", ttl))
+    assert (answer.code, answer.fields) == (StatusCode.INVALID_ARGUMENT, {"ttl": "INVALID"})
+    assert "60 seconds" in answer.message
+    assert "604800" in answer.message
+
+
+async def test_only_a_valid_record_of_one_s_own_has_links(door: Door, core: Core) -> None:
+    task = await core.complete(await core.task())
+    name = f"records/{task.record_id}"
+    request = pb.GenerateDownloadLinkRequest(name=name)
+    for who, code in (
+        (await door.holder("admin", tenant="other"), StatusCode.NOT_FOUND),
+        (await door.holder("tasks:read"), StatusCode.PERMISSION_DENIED),
+    ):
+        answer = await refused(door.records.GenerateDownloadLink(request, metadata=who))
+        assert answer.code is code
+    reader = await door.holder("records:read")
+    assert (await door.records.GenerateDownloadLink(request, metadata=reader)).uri
+    wanted = ImportTask(name=f"importTasks/{task.id}", isrc="USRC12345679")
+    await door.tasks.UpdateImportTask(
+        UpdateImportTaskRequest(import_task=wanted), metadata=door.admin
+    )
+    answer = await refused(link(door, name))
+    assert (answer.code, answer.reason) == (StatusCode.FAILED_PRECONDITION, "STATE_CONFLICT")
+    for nothing in (f"records/{uuid7()}", "records/x"):
+        assert (await refused(link(door, nothing))).code in {
+            StatusCode.NOT_FOUND,
+            StatusCode.INVALID_ARGUMENT,
+        }

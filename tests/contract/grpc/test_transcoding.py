@@ -154,6 +154,9 @@ def fill(message: Any, name: str) -> None:
             getattr(message, field.name).FromSeconds(1)
         elif type_ is not None:
             inner = getattr(message, field.name)
+            if type_.GetOptions().map_entry:
+                inner["a b&c=d/é"] = "a b&c=d/é"
+                continue
             fill(inner.add() if field.is_repeated else inner, name)
         elif field.name == "name":
             message.name = name
@@ -172,7 +175,7 @@ def filled(rule: Rule) -> Message:
 
 
 def test_the_annotations_are_those_of_all_methods() -> None:
-    assert len({rule.method.full_name for rule in RULES}) == 20
+    assert len({rule.method.full_name for rule in RULES}) == 21
     assert len({(rule.verb, rule.template) for rule in RULES}) == len(RULES)
 
 

@@ -8,13 +8,18 @@ import pytest
 
 from services.api.domain.principal import SCOPES
 from services.api.http.server import make_app, serve
+from shared.blobs.local import LocalStore
+from tests.support.links import open_shop, stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
+    from uuid import UUID
 
     from aiohttp import web
 
     from tests.support.core import Core
+    from tests.support.links import Shop
 
 
 async def _ready() -> bool:
@@ -39,3 +44,28 @@ async def port(app: web.Application) -> AsyncIterator[int]:
 async def token(core: Core) -> str:
     """A token that may do everything."""
     return await core.use_cases.tokens.issue("default", "test", SCOPES)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    """A folder for bytes."""
+    return LocalStore(tmp_path / "blobs")
+
+
+@pytest.fixture
+async def shop(sqlite_url: str, store: LocalStore) -> AsyncIterator[Shop]:
+    """A server that gives out what is in the folder."""
+    async with open_shop(sqlite_url, store) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def record(shop: Shop) -> UUID:
+    """A record."""
+    return await stored(shop.core)
+
+
+@pytest.fixture
+async def url(shop: Shop, record: UUID) -> str:
+    """A link to it."""
+    return (await shop.link(record)).url

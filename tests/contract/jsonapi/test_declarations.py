@@ -34,7 +34,9 @@ async def test_every_value_is_of_its_kind(
     refused = Refused(problems=(error("not_found", "The origin answered 404."),))
     assert await core.use_cases.runs.report(failed.id, run, refused)
     for item in (await client.get(f"/{resource.type}")).document["data"]:
-        for attribute in resource.attributes:
+        shown = [attribute for attribute in resource.attributes if attribute.read]
+        assert [*item["attributes"]] == [attribute.name for attribute in shown]
+        for attribute in shown:
             msgspec.convert(item["attributes"][attribute.name], attribute.kind)
 
 

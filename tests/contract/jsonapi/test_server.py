@@ -44,6 +44,7 @@ ROUTES = [
         ("GET PATCH DELETE", "/tracks/{id}"),
         ("GET", "/atmos-import-tasks/{id}/validation-report"),
         ("GET", "/records/{id}/validation-report"),
+        ("POST", "/records/{id}/download-links"),
         ("GET", "/records"),
         ("GET PATCH", "/records/{id}"),
         ("GET", "/records/{id}/track"),
@@ -56,7 +57,8 @@ ROUTES = [
     )
     for method in methods.split()
 ]
-OPEN = {("GET", path) for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")}
+PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", f"/files/{ID}")
+OPEN = {("GET", path) for path in PUBLIC}
 
 
 # Tokens

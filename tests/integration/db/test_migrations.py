@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, event, inspect
+from sqlalchemy import Connection, event, inspect, select
 
 from services.api.db.engine import open_engines
 from services.api.db.migrations import downgrade, upgrade
-from services.api.db.tables import metadata
+from services.api.db.tables import metadata, tenant_storage
+from services.api.use_cases.import_tasks import TaskFields
+from tests.support.core import a_principal
 
 if TYPE_CHECKING:
     from tests.support.core import Core
@@ -54,3 +56,23 @@ async def test_a_migration_may_take_longer_than_a_request(postgres_server: Postg
         await engines.dispose()
     tables = next(n for n, statement in enumerate(said) if "CREATE TABLE tracks" in statement)
     assert "SET LOCAL statement_timeout = 0" in said[:tables]
+
+
+async def test_bytes_that_were_stored_before_are_counted(any_core: Core) -> None:
+    other = a_principal("other")
+    await any_core.complete(await any_core.task())
+    await any_core.store(await any_core.task("USRC12345670"))
+    await any_core.store(await any_core.task("USRC12345671", other))
+    await any_core.task("USRC12345672", a_principal("nothing"))
+    again = await any_core.complete(await any_core.task("USRC12345673", other))
+    await any_core.use_cases.import_tasks.update(other, again.id, TaskFields(isrc="USRC12345674"))
+
+    def query(connection: Connection) -> dict[str, int]:
+        rows = connection.execute(select(tenant_storage)).all()
+        return {row.tenant: row.stored_bytes for row in rows if row.stored_bytes}
+
+    counted = await any_core.use_cases.executor.read(query)
+    assert counted == {"default": 2000, "other": 2000}
+    await downgrade(any_core.engines, "0006")
+    await upgrade(any_core.engines)
+    assert await any_core.use_cases.executor.read(query) == counted

@@ -21,6 +21,8 @@ from services.api.domain.errors import Unavailable
 from services.api.domain.lifecycle import Stage, Status
 from services.api.signals import cancel_topic
 from services.api.use_cases.dead_letters import MAX_PAYLOAD_BYTES
+from services.api.use_cases.import_tasks import TaskFields
+from services.api.use_cases.quotas import Quotas
 from services.api.use_cases.runs import Runs
 from services.api.use_cases.settings import SettingsFields
 from services.api.use_cases.tracks import TrackFields
@@ -186,6 +188,25 @@ async def test_claims_are_answered_as_the_row_says(
         assert wire.decode_claim_reply(answer, task.id, stale) == Stop("stale")
 
 
+async def test_a_downloader_is_told_the_header_fields_and_the_room(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    await Quotas(core.use_cases.executor).set("default", 1 << 40)
+    fields = TaskFields(
+        source_uri="https://cdn.example.com/m.wav", source_headers={"X-Key": "open-sesame"}
+    )
+    task = await core.use_cases.import_tasks.create(a_principal(), fields)
+    claim = ClaimRequest(1, uuid7())
+    async with loops.running(), nats_server.bus(Role.DOWNLOADER) as worker:
+        subject = subjects.claim("download", task.id)
+        answer = await ask(worker, subject, wire.encode_claim(claim))
+    reply = wire.decode_claim_reply(answer, task.id, claim)
+    assert isinstance(reply, Go)
+    assert reply.job.source_headers == {"X-Key": "open-sesame"}
+    assert reply.job.max_bytes == 1 << 40
+    assert "open-sesame" not in repr(reply)
+
+
 async def test_progress_is_noted_and_a_lost_claim_is_told(
     core: Core, loops: Loops, nats_server: NatsServer
 ) -> None:
@@ -299,7 +320,7 @@ async def test_a_report_that_keeps_failing_is_given_up_unless_the_trouble_passes
 
     Broken.trouble = trouble
     runs = core.use_cases.runs
-    loops.reports.runs = Broken(runs.executor, runs.rows, runs.rules)
+    loops.reports.runs = Broken(runs.executor, runs.rows, runs.rules, runs.downloads)
     loops.reports.again_after = timedelta(seconds=0.05)
     task = await core.task()
     run = await core.claim(task.id, Stage.DOWNLOAD)

@@ -36,7 +36,9 @@ async def test_unknown_types_and_profiles_are_refused(stagedoor: Stagedoor) -> N
 
 async def test_settings_are_shown_and_changed(stagedoor: Stagedoor) -> None:
     assert (await stagedoor("settings", "get")).out == [
-        "delivery profile  (that of the deployment)"
+        "delivery profile  (that of the deployment)",
+        "stored bytes      0",
+        "byte quota        (any number)",
     ]
     changed = await stagedoor("settings", "set", "--profile", "apple-music")
     assert changed.out[0] == "delivery profile  apple-music"

@@ -93,6 +93,11 @@ def test_commands_claims_progress_and_cancels_come_out_as_they_went_in() -> None
             timedelta(seconds=2.5),
             timedelta(hours=12),
         ),
+        Go(
+            replace(JOB, source_headers={"Authorization": "Bearer x"}, max_bytes=1 << 40),
+            timedelta(seconds=2.5),
+            timedelta(hours=12),
+        ),
         Later(timedelta(milliseconds=1500)),
         Stop("stale"),
     ],
@@ -214,6 +219,12 @@ def claim_reply(data: bytes) -> object:
         (claim_reply, pb.ClaimReply()),
         (claim_reply, pb.ClaimReply(go=pb.ClaimReply.Go(tenant="t", lease=SECOND))),
         (claim_reply, pb.ClaimReply(go=pb.ClaimReply.Go(lease=SECOND, deadline=SECOND))),
+        (
+            claim_reply,
+            pb.ClaimReply(
+                go=pb.ClaimReply.Go(tenant="t", lease=SECOND, deadline=SECOND, max_bytes=-1)
+            ),
+        ),
         (claim_reply, pb.ClaimReply(later=pb.ClaimReply.Later(delay=Duration(nanos=-1)))),
     ],
 )

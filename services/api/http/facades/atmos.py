@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from services.api.domain.headers import MAX_FIELDS, NAME, VALUE
 from services.api.domain.lifecycle import FINAL, Status
 from services.api.domain.queries import RecordQuery, TaskQuery, TrackQuery
 from services.api.domain.task import DOLBY_ATMOS
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from services.api.domain.task import Finding, Target, Task
     from services.api.http.jsonapi.queries import Query
     from services.api.use_cases.import_tasks import ImportTasks
-    from services.api.use_cases.records import Records
-    from services.api.use_cases.reports import Reports
     from services.api.use_cases.tracks import Tracks
     from services.api.use_cases.use_cases import UseCases
 
@@ -177,6 +176,20 @@ TASKS: Resource[Task] = Resource(
             read=attrgetter("delivery_profile"),
             field="delivery_profile",
             invalid="must be the name of a delivery profile",
+        ),
+        Attribute(
+            name="sourceHeaders",
+            kind=Annotated[
+                dict[
+                    Annotated[str, msgspec.Meta(pattern=NAME)],
+                    Annotated[str, msgspec.Meta(pattern=VALUE)],
+                ],
+                msgspec.Meta(max_length=MAX_FIELDS),
+            ]
+            | None,
+            read=None,
+            field="source_headers",
+            invalid=f"must be at most {MAX_FIELDS} header fields by name, 8 KiB in all",
         ),
     ),
     relationships=(
@@ -344,11 +357,13 @@ RECORDS: Resource[Record] = Resource(
 )
 
 
-def _record_operations(records: Records, reports: Reports) -> Operations[Record]:
+def _record_operations(use_cases: UseCases) -> Operations[Record]:
+    records, links = use_cases.records, use_cases.links
     return Operations(
         list=lambda who, query: records.list(who, RecordQuery(**_slice(query))),
         get=records.get,
-        report=reports.of_record,
+        report=use_cases.reports.of_record,
+        link=lambda who, id_, ttl, url: links.create(who, id_, ttl, url=url),
     )
 
 
@@ -368,7 +383,7 @@ def make_facade(use_cases: UseCases, public_url: str | None) -> web.Application:
     return make_jsonapi_app(
         Served(TASKS, _task_operations(use_cases)),
         Served(TRACKS, _track_operations(use_cases.tracks)),
-        Served(RECORDS, _record_operations(use_cases.records, use_cases.reports)),
+        Served(RECORDS, _record_operations(use_cases)),
         prefix=PREFIX,
         public_url=public_url,
         authenticate=use_cases.tokens.authenticate,

@@ -27,5 +27,8 @@ class Api:
 
     def documents(self, request: web.Request) -> Documents:
         """The builder of documents with links for this client."""
-        origin = self._public_url or f"{request.scheme}://{request.host}"
-        return Documents(origin.rstrip("/") + self._prefix)
+        return Documents(self.origin(request) + self._prefix)
+
+    def origin(self, request: web.Request) -> str:
+        """How this client reaches the server, as https://domain.com."""
+        return (self._public_url or f"{request.scheme}://{request.host}").rstrip("/")

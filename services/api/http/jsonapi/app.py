@@ -12,6 +12,7 @@ from services.api.http.jsonapi.atomic import Atomic
 from services.api.http.jsonapi.endpoints import Endpoints
 from services.api.http.jsonapi.events import Streams
 from services.api.http.jsonapi.feeds import Feeds
+from services.api.http.jsonapi.links import Links
 from services.api.http.jsonapi.middlewares import error_boundary, negotiation
 from services.api.http.jsonapi.reports import Reports
 from services.api.http.traces import traced
@@ -54,3 +55,5 @@ def _routes(api: Api, streams: Streams) -> Iterator[web.RouteDef]:
             yield from Feeds(api, each.resource, following, streams).routes()
         if each.operations.report is not None:
             yield from Reports(each.resource, each.operations.report).routes()
+        if each.operations.link is not None:
+            yield from Links(api, each.resource, each.operations.link).routes()

@@ -53,6 +53,12 @@ class Documents:
         data = self.resource(resource, item, shape)
         return self._document(data, self.url(resource, item), shape, included)
 
+    def unaddressed(self, resource: Resource[T], item: T) -> Document:
+        """The document of something that is made and has no URL to be read again at."""
+        data = self.resource(resource, item)
+        del data["links"]
+        return {"data": data, "jsonapi": JSONAPI, "links": self._description()}
+
     def collection(
         self,
         resource: Resource[T],
@@ -99,7 +105,7 @@ class Documents:
         attributes = {
             each.name: _value(each.read(item))
             for each in resource.attributes
-            if shape.shows(resource.type, each.name)
+            if each.read and shape.shows(resource.type, each.name)
         }
         relationships = {
             each.name: self._related_object(resource, item, each, shape)

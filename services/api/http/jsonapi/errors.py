@@ -50,7 +50,7 @@ class Error:
     """One error object; the title is that of the status unless it has one of its own.
 
     ``pointer``, ``parameter`` or ``header`` is the part of the request that it is about; ``type``
-    is the address of what this kind of error means.
+    is the address of what this kind of error means, ``code`` its name for programs.
     """
 
     status: int
@@ -61,11 +61,13 @@ class Error:
     header: str | None = None
     type: str | None = None
     meta: Mapping[str, object] | None = None
+    code: str | None = None
 
     def render(self) -> dict[str, object]:
         """The error object, members in alphabetical order, without those that say nothing."""
         source = {"pointer": self.pointer, "parameter": self.parameter, "header": self.header}
         rendered: dict[str, object] = {
+            "code": self.code,
             "detail": self.detail,
             "links": self.type and {"type": self.type},
             "meta": self.meta,
@@ -158,7 +160,9 @@ def wrong_type(relationship: ToOne[Any], pointer: str) -> Error:
 def _violation(resource: Resource[Any], violation: Violation, pointer: str | None) -> Error:
     member = resource.writable.get(violation.field)
     where = pointer or _pointer(member)
-    if member is None:
+    if violation.member is not None:
+        where = f"{where}/{_escaped(violation.member)}"
+    if member is None or violation.member is not None:
         return Error(422, violation.detail, pointer=where)
     return Error(422, _sentence(member, violation), pointer=where)
 
@@ -179,6 +183,11 @@ def _pointer(member: Attribute[Any] | ToOne[Any] | None) -> str:
         return "/data"
     kind = "attributes" if isinstance(member, Attribute) else "relationships"
     return f"/data/{kind}/{member.name}"
+
+
+def _escaped(name: str) -> str:
+    """A member's name in a JSON pointer (RFC 6901 section 3)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _join(outer: str, inner: str | None) -> str:

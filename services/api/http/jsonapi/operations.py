@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
+from services.api.domain.links import Link
 from services.api.domain.principal import Principal
 from services.api.http.jsonapi.parse import Members
 from services.api.use_cases.options import Options
@@ -26,6 +27,8 @@ Create = Callable[[Principal, Members, Options], Awaitable[T]]
 Update = Callable[[Principal, UUID, Members, Version], Awaitable[T]]
 Act = Callable[[Principal, UUID, Version, Options], Awaitable[T]]
 Delete = Callable[[Principal, UUID, Version], Awaitable[None]]
+MakeLink = Callable[[Principal, UUID, object, str], Awaitable[Link]]
+"""Takes how long the link is to last, in seconds, and how the client reaches this server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ class Operations(Generic[T]):
 
     ``create`` and ``update`` take the core's fields that the client gave. ``actions`` are
     operations of their own, as POST to ``{id}/{name}``. ``report`` gives the JSON of a resource's
-    validation report.
+    validation report, ``link`` makes a link to its bytes.
     """
 
     list: Callable[[Principal, Query], Awaitable[Page[T]]]
@@ -68,6 +71,7 @@ class Operations(Generic[T]):
     units: Units | None = None
     following: Following[T] | None = None
     report: Callable[[Principal, UUID], Awaitable[bytes]] | None = None
+    link: MakeLink | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,14 @@ class Attribute(Generic[T]):
     """One attribute.
 
     ``kind`` is the type of its JSON value, with msgspec constraints where it has any. ``read``
-    takes the value from the object. ``field`` is the core's field that a client's value goes to;
-    None makes it read-only. ``invalid`` ends the sentence that refuses a wrong value.
+    takes the value from the object; None makes it write-only: it is in no answer. ``field`` is the
+    core's field that a client's value goes to; None makes it read-only. ``invalid`` ends the
+    sentence that refuses a wrong value.
     """
 
     name: str
     kind: Any
-    read: Callable[[T], object]
+    read: Callable[[T], object] | None
     field: str | None = None
     invalid: str = "format is invalid"
 
@@ -104,7 +105,7 @@ class Resource(Generic[T]):
     @cached_property
     def fields(self) -> frozenset[str]:
         """The names that ``fields[type]`` takes: attributes and relationships share a namespace."""
-        attributes = {each.name for each in self.attributes}
+        attributes = {each.name for each in self.attributes if each.read}
         return frozenset(attributes | {each.name for each in self.relationships})
 
     @cached_property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.api.http.jsonapi.atomic import EXTENSION
 from services.api.http.jsonapi.documents import REPORT
+from services.api.http.jsonapi.links import LINKS
 from services.api.http.jsonapi.media import MEDIA_TYPE
 from services.api.http.jsonapi.resource import label
 from services.api.http.openapi import parameters, responses
@@ -86,7 +87,8 @@ class _Routes:
             case [_, name]:
                 readable = {EVENTS: self._watch, REPORT: self._report}
                 reading = {"GET": readable[name]} if name in readable else {}
-                return {"POST": partial(self._act, name), **reading}
+                making = self._link if name == LINKS.type else partial(self._act, name)
+                return {"POST": making, **reading}
         return {}
 
     def _watch(self) -> Json:
@@ -99,6 +101,16 @@ class _Routes:
             f"Read the validation report of one of the {self.words}",
             [parameters.ID, parameters.IF_NONE_MATCH],
             responses.report(),
+        )
+
+    def _link(self) -> Json:
+        name = pascal(LINKS.type)
+        return self._operation(
+            f"create{self.name}{name}",
+            f"Make a link that gives the bytes of one of the {self.words} to whoever holds it",
+            [parameters.ID],
+            responses.made(f"{name}Document"),
+            body=f"{name}New",
         )
 
     def _list(self) -> Json:

@@ -79,6 +79,12 @@ def written(schema: str, *, status: int, conflicts: bool = True) -> Json:
     return _answers({status: answer}, *_OF_BODIES, *((412,) if conflicts else ()))
 
 
+def made(schema: str) -> Json:
+    """Of something that is made and cannot be read again."""
+    answer = _document(schema, "What was made. It is shown this once.")
+    return _answers({HTTPStatus.CREATED.value: answer}, *_OF_BODIES)
+
+
 def deleted() -> Json:
     """Of a deletion."""
     return _answers({204: {"description": "It is gone."}}, 404, 409, 412)

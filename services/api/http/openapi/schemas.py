@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from services.api.http.jsonapi.links import LINKS
+from services.api.http.jsonapi.resource import ToOne
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from services.api.http.jsonapi.resource import Attribute, Resource, ToOne
+    from services.api.http.jsonapi.resource import Attribute, Resource
 
 Json = dict[str, Any]
 
@@ -41,6 +44,7 @@ COMMON: Mapping[str, Json] = {
     "Error": {
         "type": "object",
         "properties": {
+            "code": {"type": "string"},
             "detail": {"type": "string"},
             "links": _LINKS,
             "meta": {"type": "object"},
@@ -88,13 +92,15 @@ def pascal(name: str) -> str:
 def components(resources: Iterable[Resource[Any]]) -> dict[str, Json]:
     """The schemas of all these resources, of their documents, and of what they refer to."""
     resources = tuple(resources)
-    kinds = [attribute.kind for each in resources for attribute in each.attributes]
+    kinds = [attribute.kind for each in (*resources, LINKS) for attribute in each.attributes]
     rendered, referred = msgspec.json.schema_components(kinds, ref_template=_REF)
     values = iter(rendered)
     found = {**COMMON, **referred}
     for resource in resources:
         known = {attribute.name: next(values) for attribute in resource.attributes}
         found |= _Schemas(resource, known).components()
+    known = {attribute.name: next(values) for attribute in LINKS.attributes}
+    found |= _Schemas(LINKS, known).made()
     return found | _atomic(each for each in resources if each.writable)
 
 
@@ -157,12 +163,22 @@ class _Schemas:
                 found[f"{name}{pascal(each.segment)}LinkageChange"] = _linkage(each)
         return found
 
+    def made(self) -> dict[str, Json]:
+        """Of what is only made."""
+        name = pascal(self._resource.type)
+        return {
+            name: self._object(),
+            f"{name}Document": _document(ref(name)),
+            f"{name}New": self._request(),
+        }
+
     def _object(self) -> Json:
         """A resource object as it is answered; sparse fieldsets may leave any field out."""
+        shown = (each for each in self._resource.attributes if each.read)
         properties: Json = {
             "type": {"const": self._resource.type},
             "id": UUID_TEXT,
-            "attributes": _closed(dict(self._values)),
+            "attributes": _closed({each.name: self._values[each.name] for each in shown}),
             "links": ref("Links"),
             "meta": ref("Meta"),
         }
@@ -194,7 +210,9 @@ class _Schemas:
     def _writable_member(self, member: Attribute[Any] | ToOne[Any]) -> Json:
         if member.field is None:
             return _IGNORED
-        return self._values.get(member.name) or _linkage(member)
+        if isinstance(member, ToOne):
+            return _linkage(member)
+        return self._values[member.name] | ({} if member.read else {"writeOnly": True})
 
     def _is_required(self, member: Attribute[Any] | ToOne[Any]) -> bool:
         return member.field in self._resource.required

@@ -144,6 +144,26 @@ class ImportTask(_message.Message):
         _WhichOneofArgType__total_bytes: _TypeAlias = _typing.Literal["_total_bytes", b"_total_bytes"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType__total_bytes) -> _WhichOneofReturnType__total_bytes | None: ...
 
+    @_typing.final
+    class SourceHeadersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     SOURCE_URI_FIELD_NUMBER: _builtins.int
     ISRC_FIELD_NUMBER: _builtins.int
@@ -166,6 +186,7 @@ class ImportTask(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     DELIVERY_PROFILE_FIELD_NUMBER: _builtins.int
     VALIDATION_REPORT_FIELD_NUMBER: _builtins.int
+    SOURCE_HEADERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """importTasks/{uuid}"""
     source_uri: _builtins.str
@@ -226,6 +247,12 @@ class ImportTask(_message.Message):
     def last_failure(self) -> _problem_pb2.Problem:
         """Why the attempt before failed, while another one is to come."""
 
+    @_builtins.property
+    def source_headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Header fields that the origin asks for, as `Authorization`, by name; at most 16, 8 KiB in all.
+        Kept encrypted, sent to the origin of source_uri only, never answered.
+        """
+
     def __init__(
         self,
         *,
@@ -251,10 +278,11 @@ class ImportTask(_message.Message):
         etag: _builtins.str = ...,
         delivery_profile: _builtins.str = ...,
         validation_report: _builtins.str = ...,
+        source_headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "create_time", b"create_time", "last_failure", b"last_failure", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "etag", b"etag", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "validation_report", b"validation_report", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "etag", b"etag", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_headers", b"source_headers", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "validation_report", b"validation_report", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
     _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015

@@ -26,12 +26,13 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from stagedoor.v1 import import_task_service_pb2 as stagedoor_dot_v1_dot_import__task__service__pb2
 from stagedoor.v1 import problem_pb2 as stagedoor_dot_v1_dot_problem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!stagedoor/v1/record_service.proto\x12\x0cstagedoor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&stagedoor/v1/import_task_service.proto\x1a\x1astagedoor/v1/problem.proto\"\xbf\x04\n\x06Record\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x36\n\x0bimport_task\x18\x02 \x01(\tB!\xe2\x41\x01\x03\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask\x12\x1a\n\x06target\x18\x03 \x01(\tB\n\xe2\x41\x01\x03\xfa\x41\x03\n\x01*\x12\x12\n\x04isrc\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12>\n\x0bmaster_type\x18\x05 \x01(\x0e\x32#.stagedoor.v1.ImportTask.MasterTypeB\x04\xe2\x41\x01\x03\x12\x11\n\x03md5\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12*\n\x06\x66ormat\x18\x08 \x01(\x0b\x32\x14.stagedoor.v1.FormatB\x04\xe2\x41\x01\x03\x12-\n\x08problems\x18\t \x03(\x0b\x32\x15.stagedoor.v1.ProblemB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x38\n\x0esupersede_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x42\n\x11validation_report\x18\x0c \x01(\tB\'\xe2\x41\x01\x03\xfa\x41 \n\x1estagedoor.dev/ValidationReport:<\xea\x41\x39\n\x14stagedoor.dev/Record\x12\x10records/{record}*\x07records2\x06record\"\x89\x01\n\x12ListRecordsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04skip\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08order_by\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"i\n\x13ListRecordsResponse\x12%\n\x07records\x18\x01 \x03(\x0b\x32\x14.stagedoor.v1.Record\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"?\n\x10GetRecordRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14stagedoor.dev/Record2\xf7\x01\n\rRecordService\x12j\n\x0bListRecords\x12 .stagedoor.v1.ListRecordsRequest\x1a!.stagedoor.v1.ListRecordsResponse\"\x16\xda\x41\x00\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/records\x12\x66\n\tGetRecord\x12\x1e.stagedoor.v1.GetRecordRequest\x1a\x14.stagedoor.v1.Record\"#\xda\x41\x04name\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=records/*}\x1a\x12\xca\x41\x0flocalhost:50051b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!stagedoor/v1/record_service.proto\x12\x0cstagedoor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&stagedoor/v1/import_task_service.proto\x1a\x1astagedoor/v1/problem.proto\"\xbf\x04\n\x06Record\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x36\n\x0bimport_task\x18\x02 \x01(\tB!\xe2\x41\x01\x03\xfa\x41\x1a\n\x18stagedoor.dev/ImportTask\x12\x1a\n\x06target\x18\x03 \x01(\tB\n\xe2\x41\x01\x03\xfa\x41\x03\n\x01*\x12\x12\n\x04isrc\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12>\n\x0bmaster_type\x18\x05 \x01(\x0e\x32#.stagedoor.v1.ImportTask.MasterTypeB\x04\xe2\x41\x01\x03\x12\x11\n\x03md5\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12*\n\x06\x66ormat\x18\x08 \x01(\x0b\x32\x14.stagedoor.v1.FormatB\x04\xe2\x41\x01\x03\x12-\n\x08problems\x18\t \x03(\x0b\x32\x15.stagedoor.v1.ProblemB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x38\n\x0esupersede_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x42\n\x11validation_report\x18\x0c \x01(\tB\'\xe2\x41\x01\x03\xfa\x41 \n\x1estagedoor.dev/ValidationReport:<\xea\x41\x39\n\x14stagedoor.dev/Record\x12\x10records/{record}*\x07records2\x06record\"\x89\x01\n\x12ListRecordsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04skip\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08order_by\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"i\n\x13ListRecordsResponse\x12%\n\x07records\x18\x01 \x03(\x0b\x32\x14.stagedoor.v1.Record\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"?\n\x10GetRecordRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14stagedoor.dev/Record\"x\n\x1bGenerateDownloadLinkRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14stagedoor.dev/Record\x12,\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"X\n\x0c\x44ownloadLink\x12\x11\n\x03uri\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x32\x94\x03\n\rRecordService\x12j\n\x0bListRecords\x12 .stagedoor.v1.ListRecordsRequest\x1a!.stagedoor.v1.ListRecordsResponse\"\x16\xda\x41\x00\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/records\x12\x66\n\tGetRecord\x12\x1e.stagedoor.v1.GetRecordRequest\x1a\x14.stagedoor.v1.Record\"#\xda\x41\x04name\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=records/*}\x12\x9a\x01\n\x14GenerateDownloadLink\x12).stagedoor.v1.GenerateDownloadLinkRequest\x1a\x1a.stagedoor.v1.DownloadLink\";\xda\x41\x04name\x82\xd3\xe4\x93\x02.\")/v1/{name=records/*}:generateDownloadLink:\x01*\x1a\x12\xca\x41\x0flocalhost:50051b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -76,20 +77,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTRECORDSREQUEST'].fields_by_name['order_by']._serialized_options = b'\342A\001\001'
   _globals['_GETRECORDREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETRECORDREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\026\n\024stagedoor.dev/Record'
+  _globals['_GENERATEDOWNLOADLINKREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GENERATEDOWNLOADLINKREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\026\n\024stagedoor.dev/Record'
+  _globals['_GENERATEDOWNLOADLINKREQUEST'].fields_by_name['ttl']._loaded_options = None
+  _globals['_GENERATEDOWNLOADLINKREQUEST'].fields_by_name['ttl']._serialized_options = b'\342A\001\001'
+  _globals['_DOWNLOADLINK'].fields_by_name['uri']._loaded_options = None
+  _globals['_DOWNLOADLINK'].fields_by_name['uri']._serialized_options = b'\342A\001\003'
+  _globals['_DOWNLOADLINK'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_DOWNLOADLINK'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
   _globals['_RECORDSERVICE']._loaded_options = None
   _globals['_RECORDSERVICE']._serialized_options = b'\312A\017localhost:50051'
   _globals['_RECORDSERVICE'].methods_by_name['ListRecords']._loaded_options = None
   _globals['_RECORDSERVICE'].methods_by_name['ListRecords']._serialized_options = b'\332A\000\202\323\344\223\002\r\022\013/v1/records'
   _globals['_RECORDSERVICE'].methods_by_name['GetRecord']._loaded_options = None
   _globals['_RECORDSERVICE'].methods_by_name['GetRecord']._serialized_options = b'\332A\004name\202\323\344\223\002\026\022\024/v1/{name=records/*}'
-  _globals['_RECORD']._serialized_start=268
-  _globals['_RECORD']._serialized_end=843
-  _globals['_LISTRECORDSREQUEST']._serialized_start=846
-  _globals['_LISTRECORDSREQUEST']._serialized_end=983
-  _globals['_LISTRECORDSRESPONSE']._serialized_start=985
-  _globals['_LISTRECORDSRESPONSE']._serialized_end=1090
-  _globals['_GETRECORDREQUEST']._serialized_start=1092
-  _globals['_GETRECORDREQUEST']._serialized_end=1155
-  _globals['_RECORDSERVICE']._serialized_start=1158
-  _globals['_RECORDSERVICE']._serialized_end=1405
+  _globals['_RECORDSERVICE'].methods_by_name['GenerateDownloadLink']._loaded_options = None
+  _globals['_RECORDSERVICE'].methods_by_name['GenerateDownloadLink']._serialized_options = b'\332A\004name\202\323\344\223\002.\")/v1/{name=records/*}:generateDownloadLink:\001*'
+  _globals['_RECORD']._serialized_start=300
+  _globals['_RECORD']._serialized_end=875
+  _globals['_LISTRECORDSREQUEST']._serialized_start=878
+  _globals['_LISTRECORDSREQUEST']._serialized_end=1015
+  _globals['_LISTRECORDSRESPONSE']._serialized_start=1017
+  _globals['_LISTRECORDSRESPONSE']._serialized_end=1122
+  _globals['_GETRECORDREQUEST']._serialized_start=1124
+  _globals['_GETRECORDREQUEST']._serialized_end=1187
+  _globals['_GENERATEDOWNLOADLINKREQUEST']._serialized_start=1189
+  _globals['_GENERATEDOWNLOADLINKREQUEST']._serialized_end=1309
+  _globals['_DOWNLOADLINK']._serialized_start=1311
+  _globals['_DOWNLOADLINK']._serialized_end=1399
+  _globals['_RECORDSERVICE']._serialized_start=1402
+  _globals['_RECORDSERVICE']._serialized_end=1806
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,11 @@ class RecordServiceStub:
                 request_serializer=stagedoor_dot_v1_dot_record__service__pb2.GetRecordRequest.SerializeToString,
                 response_deserializer=stagedoor_dot_v1_dot_record__service__pb2.Record.FromString,
                 _registered_method=True)
+        self.GenerateDownloadLink = channel.unary_unary(
+                '/stagedoor.v1.RecordService/GenerateDownloadLink',
+                request_serializer=stagedoor_dot_v1_dot_record__service__pb2.GenerateDownloadLinkRequest.SerializeToString,
+                response_deserializer=stagedoor_dot_v1_dot_record__service__pb2.DownloadLink.FromString,
+                _registered_method=True)
 
 
 class RecordServiceServicer:
@@ -65,6 +70,13 @@ class RecordServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GenerateDownloadLink(self, request, context):
+        """Makes a link that gives the record's bytes to whoever holds it, until it expires.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecordServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_RecordServiceServicer_to_server(servicer, server):
                     servicer.GetRecord,
                     request_deserializer=stagedoor_dot_v1_dot_record__service__pb2.GetRecordRequest.FromString,
                     response_serializer=stagedoor_dot_v1_dot_record__service__pb2.Record.SerializeToString,
+            ),
+            'GenerateDownloadLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.GenerateDownloadLink,
+                    request_deserializer=stagedoor_dot_v1_dot_record__service__pb2.GenerateDownloadLinkRequest.FromString,
+                    response_serializer=stagedoor_dot_v1_dot_record__service__pb2.DownloadLink.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class RecordService:
             '/stagedoor.v1.RecordService/GetRecord',
             stagedoor_dot_v1_dot_record__service__pb2.GetRecordRequest.SerializeToString,
             stagedoor_dot_v1_dot_record__service__pb2.Record.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateDownloadLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stagedoor.v1.RecordService/GenerateDownloadLink',
+            stagedoor_dot_v1_dot_record__service__pb2.GenerateDownloadLinkRequest.SerializeToString,
+            stagedoor_dot_v1_dot_record__service__pb2.DownloadLink.FromString,
             options,
             channel_credentials,
             insecure,

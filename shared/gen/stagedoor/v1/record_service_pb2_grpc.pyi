@@ -37,6 +37,8 @@ class RecordServiceStub:
     """Lists the caller's valid records, newest last."""
     GetRecord: _grpc.UnaryUnaryMultiCallable[_record_service_pb2.GetRecordRequest, _record_service_pb2.Record]
     """Gets one record, also a superseded one."""
+    GenerateDownloadLink: _grpc.UnaryUnaryMultiCallable[_record_service_pb2.GenerateDownloadLinkRequest, _record_service_pb2.DownloadLink]
+    """Makes a link that gives the record's bytes to whoever holds it, until it expires."""
 
 @_typing.type_check_only
 class RecordServiceAsyncStub(RecordServiceStub):
@@ -47,6 +49,8 @@ class RecordServiceAsyncStub(RecordServiceStub):
     """Lists the caller's valid records, newest last."""
     GetRecord: _aio.UnaryUnaryMultiCallable[_record_service_pb2.GetRecordRequest, _record_service_pb2.Record]  # type: ignore[assignment]
     """Gets one record, also a superseded one."""
+    GenerateDownloadLink: _aio.UnaryUnaryMultiCallable[_record_service_pb2.GenerateDownloadLinkRequest, _record_service_pb2.DownloadLink]  # type: ignore[assignment]
+    """Makes a link that gives the record's bytes to whoever holds it, until it expires."""
 
 class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads the records that import tasks made."""
@@ -66,5 +70,13 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_record_service_pb2.Record, _abc.Awaitable[_record_service_pb2.Record]]:
         """Gets one record, also a superseded one."""
+
+    @_abc_1.abstractmethod
+    def GenerateDownloadLink(
+        self,
+        request: _record_service_pb2.GenerateDownloadLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_record_service_pb2.DownloadLink, _abc.Awaitable[_record_service_pb2.DownloadLink]]:
+        """Makes a link that gives the record's bytes to whoever holds it, until it expires."""
 
 def add_RecordServiceServicer_to_server(servicer: RecordServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,12 +28,18 @@ class Settings(_message.Message):
     DELIVERY_PROFILE_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    BYTE_QUOTA_FIELD_NUMBER: _builtins.int
+    STORED_BYTES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Always `settings`."""
     delivery_profile: _builtins.str
     """The delivery profile of tasks that name none; the deployment's own when empty."""
     etag: _builtins.str
     """Changes with the settings; sent with a change it guards against overwriting somebody else's."""
+    byte_quota: _builtins.int
+    """How many bytes the tenant may store; 0 for any number. The operator sets it."""
+    stored_bytes: _builtins.int
+    """How many bytes the tenant stores: its valid records, and masters that wait for their verdict."""
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When the settings last changed; absent when they never did."""
@@ -45,10 +51,12 @@ class Settings(_message.Message):
         delivery_profile: _builtins.str = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        byte_quota: _builtins.int = ...,
+        stored_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery_profile", b"delivery_profile", "etag", b"etag", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["byte_quota", b"byte_quota", "delivery_profile", b"delivery_profile", "etag", b"etag", "name", b"name", "stored_bytes", b"stored_bytes", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -86,6 +86,26 @@ class ClaimReply(_message.Message):
 
         DESCRIPTOR: _descriptor.Descriptor
 
+        @_typing.final
+        class SourceHeadersEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            value: _builtins.str
+            def __init__(
+                self,
+                *,
+                key: _builtins.str = ...,
+                value: _builtins.str = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
         TENANT_FIELD_NUMBER: _builtins.int
         MASTER_TYPE_FIELD_NUMBER: _builtins.int
         SOURCE_URI_FIELD_NUMBER: _builtins.int
@@ -99,10 +119,12 @@ class ClaimReply(_message.Message):
         DEADLINE_FIELD_NUMBER: _builtins.int
         DELIVERY_PROFILE_FIELD_NUMBER: _builtins.int
         STEREO_DURATION_FIELD_NUMBER: _builtins.int
+        SOURCE_HEADERS_FIELD_NUMBER: _builtins.int
+        MAX_BYTES_FIELD_NUMBER: _builtins.int
         tenant: _builtins.str
         """Whose task it is."""
         master_type: _builtins.str
-        """What kind of master, as in DESIGN: "dolby_atmos"."""
+        """What kind of master: "dolby_atmos"."""
         source_uri: _builtins.str
         """Where to fetch from; for the download stage."""
         declared_md5: _builtins.str
@@ -119,6 +141,8 @@ class ClaimReply(_message.Message):
         """How many attempts there may be."""
         delivery_profile: _builtins.str
         """The delivery profile to judge by; the worker's own when empty."""
+        max_bytes: _builtins.int
+        """How many bytes the tenant may still store; any number when 0. For the download stage."""
         @_builtins.property
         def lease(self) -> _duration_pb2.Duration:
             """The claim ends this long after the last progress."""
@@ -130,6 +154,10 @@ class ClaimReply(_message.Message):
         @_builtins.property
         def stereo_duration(self) -> _duration_pb2.Duration:
             """How long the stereo recording of the target is; absent when unknown."""
+
+        @_builtins.property
+        def source_headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+            """Header fields that the origin asks for; for the download stage. Secrets are among them."""
 
         def __init__(
             self,
@@ -147,10 +175,12 @@ class ClaimReply(_message.Message):
             deadline: _duration_pb2.Duration | None = ...,
             delivery_profile: _builtins.str = ...,
             stereo_duration: _duration_pb2.Duration | None = ...,
+            source_headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+            max_bytes: _builtins.int = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "lease", b"lease", "stereo_duration", b"stereo_duration"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["actual_md5", b"actual_md5", "attempt", b"attempt", "blob_key", b"blob_key", "deadline", b"deadline", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "lease", b"lease", "master_type", b"master_type", "max_attempts", b"max_attempts", "size_bytes", b"size_bytes", "source_uri", b"source_uri", "stereo_duration", b"stereo_duration", "tenant", b"tenant"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["actual_md5", b"actual_md5", "attempt", b"attempt", "blob_key", b"blob_key", "deadline", b"deadline", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "lease", b"lease", "master_type", b"master_type", "max_attempts", b"max_attempts", "max_bytes", b"max_bytes", "size_bytes", b"size_bytes", "source_headers", b"source_headers", "source_uri", b"source_uri", "stereo_duration", b"stereo_duration", "tenant", b"tenant"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

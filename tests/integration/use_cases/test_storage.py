@@ -1,0 +1,441 @@
+"""What tenants may store and fetch at once: kept counts, quotas, caps."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import event, text, update
+from uuid_utils.compat import uuid7
+
+from services.api.db import clock, storage_rows
+from services.api.db.tables import RUNNING_DOWNLOADS, import_tasks
+from services.api.domain.errors import InvalidFields, Refusal
+from services.api.domain.lifecycle import Stage, Status
+from services.api.domain.outcomes import Accepted, Go, Later, Refused, Run, Stop, Stored, error
+from services.api.domain.queries import Slice, TaskQuery
+from services.api.domain.storage import Caps, Storage
+from services.api.domain.task import Master
+from services.api.use_cases.import_tasks import TaskFields
+from services.api.use_cases.quotas import Quotas
+from services.api.use_cases.settings import SettingsFields
+from tests.support.core import FORMAT, MD5, Core, a_principal, open_core
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy import Connection
+
+    from services.api.db.executor import Transaction
+    from services.api.domain.outcomes import Decision
+    from services.api.domain.task import Task
+    from tests.integration.use_cases.conftest import Doomed
+
+WHO = a_principal()
+WRONG = error("x", "y")
+RECOUNT = text(
+    "SELECT coalesce(sum(size_bytes), 0) FROM ("
+    "SELECT size_bytes FROM records WHERE tenant = :t AND superseded_at IS NULL UNION ALL "
+    "SELECT size_bytes FROM import_tasks "
+    "WHERE tenant = :t AND status IN ('downloaded', 'validating')) AS kept"
+)
+
+
+def isrc(number: int) -> str:
+    return f"USRC1{number:07}"
+
+
+async def stored(core: Core, tenant: str = "default") -> int:
+    """The kept count, which must be what a recount gives."""
+
+    def query(connection: Connection) -> tuple[int, int]:
+        counted = connection.execute(RECOUNT, {"t": tenant}).scalar_one()
+        return storage_rows.find(connection, tenant, Caps()).stored, int(counted)
+
+    kept, counted = await core.use_cases.executor.read(query)
+    assert kept == counted
+    return kept
+
+
+async def quota(core: Core, bytes_: int | None, tenant: str = "default") -> None:
+    await Quotas(core.use_cases.executor).set(tenant, bytes_)
+
+
+async def claim(core: Core, task: Task, stage: Stage = Stage.DOWNLOAD) -> Decision:
+    return await core.use_cases.runs.claim(task.id, Run(stage, task.generation, uuid7()))
+
+
+async def store(core: Core, task: Task, run: Run, size: int) -> bool:
+    key = f"{task.tenant}/{task.id}/{task.generation}/{run.id}"
+    master = Master(blob_key=key, size_bytes=size, md5=MD5)
+    return await core.use_cases.runs.report(task.id, run, Stored(master=master))
+
+
+async def now(core: Core, task: Task) -> Task:
+    return await core.use_cases.import_tasks.get(a_principal(task.tenant), task.id)
+
+
+async def fetch(core: Core, task: Task, size: int = 1000) -> Task:
+    """Take a task through its download."""
+    run = await core.claim(task.id, Stage.DOWNLOAD, task.generation)
+    assert await store(core, task, run, size)
+    return await now(core, task)
+
+
+# What counts
+
+
+async def test_bytes_count_from_their_proof_to_the_end_of_their_record(any_core: Core) -> None:
+    task = await any_core.task()
+    assert await stored(any_core) == 0
+    await fetch(any_core, task)
+    assert await stored(any_core) == 1000
+    done = await any_core.accept(task)
+    assert await stored(any_core) == 1000
+    await any_core.use_cases.import_tasks.update(WHO, done.id, TaskFields(isrc=isrc(9)))
+    assert await stored(any_core) == 1000
+    await any_core.use_cases.import_tasks.delete(WHO, done.id)
+    assert await stored(any_core) == 0
+
+
+async def test_refused_bytes_do_not_count(any_core: Core) -> None:
+    task = await any_core.task()
+    await fetch(any_core, task)
+    run = await any_core.claim(task.id, Stage.VALIDATE)
+    await any_core.use_cases.runs.report(task.id, run, Refused(problems=(WRONG,)))
+    assert await stored(any_core) == 0
+
+
+async def test_a_successor_counts_beside_the_record_until_it_takes_its_place(
+    any_core: Core,
+) -> None:
+    done = await any_core.complete(await any_core.task())
+    change = TaskFields(source_uri="https://cdn.example.com/v2.wav")
+    again = await any_core.use_cases.import_tasks.update(WHO, done.id, change)
+    await fetch(any_core, again, 1000)
+    assert await stored(any_core) == 2000
+    await any_core.accept(again)
+    assert await stored(any_core) == 1000
+
+
+async def test_tenants_count_each_for_themselves(any_core: Core) -> None:
+    await any_core.complete(await any_core.task())
+    await fetch(any_core, await any_core.task(who=a_principal("other")), 7)
+    assert (await stored(any_core), await stored(any_core, "other")) == (1000, 7)
+
+
+async def test_the_kept_count_is_what_a_recount_gives_whatever_happens(any_core: Core) -> None:
+    """Two hundred steps of any kind, several at once, on some tasks of two tenants."""
+    random = Random(5)
+    life = _Life(any_core, random)
+    for _ in range(50):
+        await asyncio.gather(*(life.step() for _ in range(4)))
+        if random.random() < 0.2:
+            await stored(any_core), await stored(any_core, "other")
+    assert {await stored(any_core), await stored(any_core, "other")} != {0}
+
+
+class _Life:
+    """Does one thing after another to some tasks, as workers and clients might."""
+
+    def __init__(self, core: Core, random: Random) -> None:
+        self.core, self.random = core, random
+
+    async def step(self) -> None:
+        who = a_principal(self.random.choice(["default", "other"]))
+        tasks = self.core.use_cases.import_tasks
+        page = (await tasks.list(who, TaskQuery())).items
+        luck = self.random.random()
+        with suppress(Refusal):  # somebody else was faster, or the ISRC is taken
+            if len(page) < 4:
+                await self.core.task(isrc(self.random.randrange(5)), who)
+                return
+            task = self.random.choice(page)
+            if luck < 0.1:
+                await tasks.delete(who, task.id)
+            elif luck < 0.2:
+                url = f"https://cdn.example.com/{self.random.random()}"
+                await tasks.update(who, task.id, TaskFields(source_uri=url))
+            elif luck < 0.3:
+                await tasks.update(who, task.id, TaskFields(isrc=isrc(self.random.randrange(5))))
+            elif task.stage is not None:
+                await self.work(task, task.stage)
+
+    async def work(self, task: Task, stage: Stage) -> None:
+        runs = self.core.use_cases.runs
+        run = Run(stage, task.generation, uuid7())
+        if not isinstance(await runs.claim(task.id, run), Go):
+            return
+        if self.random.random() < 0.2:
+            await runs.report(task.id, run, Refused(problems=(WRONG,)))
+        elif stage is Stage.DOWNLOAD:
+            await store(self.core, task, run, self.random.randrange(1, 1000))
+        else:
+            size = task.master.size_bytes if task.master else 0
+            accepted = Accepted(md5=MD5, size_bytes=size, format=FORMAT)
+            await runs.report(task.id, run, accepted)
+
+
+# Quotas
+
+
+async def test_a_download_is_told_how_much_room_there_is(any_core: Core) -> None:
+    for given, told in ((None, 0), (0, 0), (1500, 1500)):
+        await quota(any_core, given)
+        go = await claim(any_core, await any_core.task())
+        assert isinstance(go, Go)
+        assert go.max_bytes == told
+    await fetch(any_core, await any_core.task())
+    go = await claim(any_core, await any_core.task())
+    assert isinstance(go, Go)
+    assert go.max_bytes == 500
+
+
+@pytest.mark.parametrize("allowed", [1000, 999])
+async def test_without_room_nothing_is_fetched(any_core: Core, allowed: int) -> None:
+    await any_core.complete(await any_core.task())
+    await quota(any_core, allowed)
+    task = await any_core.task(isrc(2))
+    assert await claim(any_core, task) == Stop("quota_exceeded")
+    failed = await now(any_core, task)
+    assert (failed.status, failed.claim) == (Status.DOWNLOAD_FAILED, None)
+    # By way of downloading, as in every task's life.
+    assert failed.version == task.version + 2
+    (problem,) = failed.problems
+    assert (problem["code"], problem["measured"], problem["allowed"]) == (
+        "quota_exceeded",
+        "1000",
+        str(allowed),
+    )
+    assert await stored(any_core) == 1000
+
+
+async def test_with_room_again_a_retry_works(any_core: Core) -> None:
+    first = await any_core.complete(await any_core.task())
+    await quota(any_core, 1000)
+    task = await any_core.task(isrc(2))
+    await claim(any_core, task)
+    await any_core.use_cases.import_tasks.delete(WHO, first.id)
+    again = await any_core.use_cases.import_tasks.retry(WHO, task.id)
+    assert (await any_core.complete(again)).status is Status.COMPLETED
+
+
+async def test_a_validation_needs_no_room(any_core: Core) -> None:
+    task = await any_core.task()
+    await fetch(any_core, task)
+    await quota(any_core, 1)
+    assert (await any_core.accept(task)).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize(("size", "status"), [(1000, Status.DOWNLOADED), (1001, "download_failed")])
+async def test_bytes_up_to_the_quota_are_kept(
+    any_core: Core, doomed: Doomed, size: int, status: str
+) -> None:
+    await quota(any_core, 1000)
+    task = await any_core.task()
+    run = await any_core.claim(task.id, Stage.DOWNLOAD)
+    assert await store(any_core, task, run, size)
+    seen = await now(any_core, task)
+    assert seen.status == status
+    assert await stored(any_core) == (size if size == 1000 else 0)
+    assert len(await doomed()) == (size != 1000)
+    if size != 1000:
+        assert seen.master is None
+        assert [(p["code"], p["measured"], p["allowed"]) for p in seen.problems] == [
+            ("quota_exceeded", "1001", "1000")
+        ]
+
+
+async def test_of_downloads_at_once_those_are_kept_that_have_room(
+    any_core: Core, doomed: Doomed
+) -> None:
+    """They share transactions, and on PostgreSQL there are two of these at once."""
+    await quota(any_core, 3500)
+    tasks = [await any_core.task(isrc(n)) for n in range(8)]
+    runs = [await any_core.claim(task.id, Stage.DOWNLOAD) for task in tasks]
+    pairs = zip(tasks, runs, strict=True)
+    assert all(await asyncio.gather(*(store(any_core, t, run, 1000) for t, run in pairs)))
+    statuses = [(await now(any_core, task)).status for task in tasks]
+    assert statuses.count(Status.DOWNLOADED) == 3
+    assert statuses.count(Status.DOWNLOAD_FAILED) == 5
+    assert await stored(any_core) == 3000
+    assert len(await doomed()) == 5
+
+
+async def test_two_processes_do_not_let_through_what_one_would_not(database_url: str) -> None:
+    async with open_core(database_url) as one, open_core(database_url) as other:
+        await quota(one, 1000)
+        for number in range(5):
+            tasks = [await one.task(isrc(2 * number + n)) for n in range(2)]
+            runs = [await one.claim(task.id, Stage.DOWNLOAD) for task in tasks]
+            await asyncio.gather(
+                store(one, tasks[0], runs[0], 1000), store(other, tasks[1], runs[1], 1000)
+            )
+            assert await stored(one) == 1000
+            for task in tasks:
+                await one.use_cases.import_tasks.delete(WHO, task.id)
+
+
+async def test_a_tenant_s_own_quota_counts_before_that_of_all(sqlite_url: str) -> None:
+    async with open_core(sqlite_url, caps=Caps(stored_bytes=10)) as core:
+        who = a_principal("default", "admin")
+
+        async def shown() -> Storage:
+            return (await core.use_cases.settings.get(who)).storage
+
+        assert await shown() == Storage(quota=10)
+        for given, told in ((0, 0), (5, 5), (None, 10)):
+            await quota(core, given)
+            assert await shown() == Storage(quota=told)
+        other = await core.use_cases.settings.get(a_principal("other", "admin"))
+        assert other.storage.quota == 10
+        await fetch(core, await core.task(), 3)
+        changed = await core.use_cases.settings.update(
+            who, SettingsFields(delivery_profile="atmos")
+        )
+        assert changed.storage == Storage(stored=3, quota=10)
+        entries = (await core.use_cases.audit.list(who, Slice())).items
+        assert [each.action for each in entries].count("settings.setQuota") == 3
+
+
+async def test_a_quota_is_a_tenant_s(core: Core) -> None:
+    with pytest.raises(InvalidFields):
+        await quota(core, 1, "No Tenant")
+
+
+# Caps of running downloads
+
+
+@pytest.fixture(params=[1, 2])
+async def capped(database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Core]:
+    caps = Caps(running_downloads=request.param)
+    async with open_core(database_url, caps=caps) as opened:
+        yield opened
+
+
+def cap_of(core: Core) -> int:
+    return core.use_cases.runs.downloads.caps.running_downloads
+
+
+async def be_due(core: Core) -> None:
+    """Let the time pass that rows without a claim wait for."""
+
+    def unit(transaction: Transaction) -> None:
+        past = transaction.now() - timedelta(seconds=1)
+        waits = update(import_tasks).where(import_tasks.c.run_id.is_(None))
+        transaction.connection.execute(waits.values(due_at=past))
+
+    await core.use_cases.executor.write(unit)
+
+
+async def test_however_many_wait_they_do_not_ask_too_often(sqlite_url: str) -> None:
+    async with open_core(sqlite_url, caps=Caps(running_downloads=1)) as core:
+        await core.claim((await core.task(isrc(0))).id, Stage.DOWNLOAD)
+        late = [await core.task(isrc(n)) for n in range(1, 9)]
+
+        def crowd(transaction: Transaction) -> None:
+            transaction.count("default", "import_tasks", Status.PENDING, 1_000_000)
+
+        await core.use_cases.executor.write(crowd)
+        for task in late:
+            assert await claim(core, task) == Stop("tenant_busy")
+        waits = [(await now(core, task)).due_at for task in late]
+        last = max(moment for moment in waits if moment is not None)
+        assert last - datetime.now(UTC) > timedelta(minutes=30)
+
+
+async def test_a_tenant_runs_so_many_downloads_and_the_rest_wait_uncharged(capped: Core) -> None:
+    tasks = [await capped.task(isrc(n)) for n in range(cap_of(capped) + 1)]
+    runs = [await capped.claim(task.id, Stage.DOWNLOAD) for task in tasks[:-1]]
+    late = tasks[-1]
+    assert await claim(capped, late) == Stop("tenant_busy")
+    waiting = await now(capped, late)
+    assert replace(waiting, due_at=late.due_at) == late
+    assert waiting.due_at is not None
+    wait = waiting.due_at - datetime.now(UTC)
+    assert timedelta(seconds=4) < wait <= timedelta(seconds=10)
+    early = await claim(capped, late)
+    assert isinstance(early, Later)
+    assert abs(early.delay - wait) < timedelta(seconds=1)
+    await be_due(capped)
+    other = await capped.task(isrc(0), a_principal("other"))
+    assert isinstance(await claim(capped, other), Go)
+    assert isinstance(await capped.use_cases.runs.claim(tasks[0].id, runs[0]), Go)
+    await store(capped, tasks[0], runs[0], 1)
+    assert isinstance(await claim(capped, tasks[0], Stage.VALIDATE), Go)
+    go = await claim(capped, late)
+    assert isinstance(go, Go)
+    assert go.task.attempts == 1
+
+
+async def test_a_run_that_runs_is_told_so_also_under_a_lower_cap(database_url: str) -> None:
+    async with open_core(database_url) as core:
+        tasks = [await core.task(isrc(n)) for n in range(2)]
+        runs = [await core.claim(task.id, Stage.DOWNLOAD) for task in tasks]
+    async with open_core(database_url, caps=Caps(running_downloads=1)) as core:
+        for task, run in zip(tasks, runs, strict=True):
+            assert isinstance(await core.use_cases.runs.claim(task.id, run), Go)
+
+
+async def test_what_can_never_run_is_told_so_at_once(capped: Core) -> None:
+    for number in range(cap_of(capped)):
+        await capped.claim((await capped.task(isrc(number))).id, Stage.DOWNLOAD)
+    late = await capped.task(isrc(9))
+    stale = await capped.use_cases.runs.claim(late.id, Run(Stage.DOWNLOAD, 2, uuid7()))
+    assert stale == Stop("stale")
+
+
+async def test_the_dead_do_not_count_once_silence_can_be_trusted(database_url: str) -> None:
+    async def bury(core: Core) -> None:
+        def unit(transaction: Transaction) -> None:
+            past = transaction.now() - timedelta(seconds=1)
+            transaction.connection.execute(
+                update(import_tasks)
+                .where(import_tasks.c.run_id.is_not(None))
+                .values(lease_until=past)
+            )
+
+        await core.use_cases.executor.write(unit)
+
+    async with open_core(database_url, caps=Caps(running_downloads=1)) as core:
+        await core.claim((await core.task(isrc(1))).id, Stage.DOWNLOAD)
+        await bury(core)
+        late = await core.task(isrc(2))
+        assert await claim(core, late) == Stop("tenant_busy")
+        await be_due(core)
+        object.__setattr__(core.use_cases.runs.rules, "trust_silence_from", late.created_at)
+        assert isinstance(await claim(core, late), Go)
+
+
+async def test_claims_at_once_do_not_pass_the_cap(database_url: str) -> None:
+    caps = Caps(running_downloads=2)
+    async with open_core(database_url, caps=caps) as one, open_core(database_url, caps=caps) as two:
+        tasks = [await one.task(isrc(n)) for n in range(8)]
+        answers = await asyncio.gather(
+            *(claim(core, t) for t, core in zip(tasks, [one, two] * 4, strict=True))
+        )
+        assert sum(isinstance(answer, Go) for answer in answers) == 2
+
+
+async def test_counting_running_downloads_goes_by_its_index(core: Core) -> None:
+    task = await core.task()
+    said: list[tuple[str, Any]] = []
+    event.listen(
+        core.engines.read.sync_engine,
+        "before_cursor_execute",
+        lambda _, __, statement, values, *___: said.append((statement, values)),
+    )
+
+    def plan(connection: Connection) -> str:
+        moment = clock.now(connection)
+        assert storage_rows.count_downloads(connection, task, moment, trust_silence=True) == 0
+        statement, values = said[-1]
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        return " ".join(row.detail for row in rows)
+
+    assert RUNNING_DOWNLOADS in await core.use_cases.executor.read(plan)
