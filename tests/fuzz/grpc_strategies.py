@@ -106,10 +106,15 @@ def _messages(draw: st.DrawFn, kind: Descriptor, world: World, depth: int = 0) -
 
 
 def _fill(draw: st.DrawFn, message: Any, field: FieldDescriptor, world: World, depth: int) -> None:
-    if field.message_type is not None and not field.message_type.GetOptions().map_entry:
-        values = _messages(field.message_type, world, depth + 1)
-    else:
+    if field.message_type is None:
         values = _scalars(field, world)
+    elif field.message_type.GetOptions().map_entry:
+        # Maps of this contract go from texts to texts.
+        keys, texts = (_scalars(each, world) for each in field.message_type.fields)
+        getattr(message, field.name).update(draw(st.dictionaries(keys, texts, max_size=3)))
+        return
+    else:
+        values = _messages(field.message_type, world, depth + 1)
     if field.is_repeated:
         getattr(message, field.name).extend(draw(st.lists(values, max_size=3)))
     elif field.message_type is not None:
