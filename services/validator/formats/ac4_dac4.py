@@ -134,5 +134,5 @@ def _atmos_indicator(bits: BitReader) -> bool:
     if bits.flag():
         return False  # alternative presentation names have a length that only the TOC tells
     bits.align()
-    bits.skip(1)
-    return bits.left > 0 and bits.flag()
+    # The last byte is optional: early encoders end the presentation before it (Annex E.10).
+    return bits.left > 0 and bits.read(2) & 1 == 1

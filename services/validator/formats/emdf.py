@@ -70,7 +70,7 @@ def _parse_container(data: bytes, at: int) -> dict[int, bytes]:
         payloads[kind] = bits.read_bytes(_variable(bits, 8))
     primary, secondary = bits.read(2), bits.read(2)
     bits.skip(_PROTECTION_BITS[primary] + _PROTECTION_BITS[secondary])
-    if not payloads or primary == 0 or bits.position > end or end > 8 * len(data):
+    if primary == 0 or bits.position > end or end > 8 * len(data):
         raise FormatError("Not an EMDF container", at)
     return payloads
 

@@ -94,7 +94,7 @@ def _video(source: BoxFile, trak: Box) -> VideoTrack:
     entry = next(inner(source, stsd, skip=8), None)
     if entry is None:
         raise FormatError("A video track's sample description is empty", stsd.offset)
-    fixed = source.read(entry.offset, _ENTRY_BYTES)
+    fixed = payload(source, entry, _ENTRY_BYTES)
     ticks, last = _ticks(source, child(source, trak, "mdia", "minf", "stbl", "stts"))
     return VideoTrack(
         codec=entry.kind,

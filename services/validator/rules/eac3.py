@@ -86,7 +86,8 @@ def track_duration_differs(stream: Eac3Stream, _: Profile) -> Iterator[Finding]:
     if track is None or not track.timescale or stream.broken:
         return
     timed = track.timed / track.timescale
-    if abs(timed - stream.seconds) > stream.frame_seconds:
+    # Whether a difference of just one frame is told must not hang on how seconds are rounded.
+    if round(abs(timed - stream.seconds) - stream.frame_seconds, 9) > 0:
         yield Finding(
             detail="The time table gives the frames another duration than they have.",
             location="stts box",

@@ -12,7 +12,7 @@ from services.validator.decoding import SourceFile
 from services.validator.formats.crc16 import crc16
 from services.validator.formats.cues import MAX_BYTES
 from services.validator.formats.flac import StreamInfo, check_first_frame, read_header
-from services.validator.formats.iso_video import Movie, VideoTrack
+from services.validator.formats.iso_video import Movie, VideoTrack, read_movie
 from services.validator.formats.source import FormatError, open_source
 from services.validator.inspection import inspect
 from services.validator.master_types import MasterType
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 BROKEN = [*broken_audio_files.files(), *broken_subtitles.files(), *broken_motion_art.files()]
 NTSC = Fraction(30_000, 1001)
+CODECS = ("avc1", "avc3", "hvc1", "hev1", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
 VALID: dict[str, tuple[str, Callable[[], bytes]]] = {
     "cd wave": ("cd", lambda: wave(CD)),
     "cd flac": ("cd", lambda: flac(CD)),
@@ -209,6 +210,32 @@ def test_pictures_have_just_the_size_of_their_type(
     video = VideoTrack("avc1", width, height, (1, 1), 24, {1: 400}, 1)
     codes = [each.code for each in judge(MotionArt(Movie((video,), 0, None), master_type), atmos)]
     assert codes == (["video_size_not_allowed"] if wider or higher else [])
+
+
+@pytest.mark.parametrize(
+    "codec", ["avc1", "avc3", "hvc1", "hev1", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x"]
+)
+def test_each_codec_of_motion_art_is_taken(codec: str, atmos: Profile) -> None:
+    video = VideoTrack(codec, *MOBILE, (1, 1), 24, {1: 400}, 1)
+    assert not judge(MotionArt(Movie((video,), 0, None), "apple_motion_art_mobile"), atmos)
+
+
+@pytest.mark.parametrize(("ratio", "told"), [((7, 7), 0), ((4, 3), 1), ((3, 4), 1)])
+def test_pixels_are_square(ratio: tuple[int, int], told: int, atmos: Profile) -> None:
+    video = VideoTrack("avc1", *MOBILE, ratio, 24, {1: 400}, 1)
+    art = MotionArt(Movie((video,), 0, None), "apple_motion_art_mobile")
+    assert len(list(judge(art, atmos))) == told
+
+
+@pytest.mark.parametrize("pictures", [1, 2, 360])
+def test_the_last_picture_counts_apart(pictures: int, tmp_path: Path) -> None:
+    path = tmp_path / "art.mp4"
+    path.write_bytes(movie(Art(size=MOBILE, pictures=pictures)))
+    with open_source(path) as source:
+        (track,) = read_movie(source).videos
+    assert (track.pictures, sum(track.ticks.values())) == (pictures, pictures - 1)
+    assert 0 not in track.ticks.values()
+    assert track.last_tick * 24 == track.timescale
 
 
 def test_a_header_says_which_frame_is_next() -> None:
