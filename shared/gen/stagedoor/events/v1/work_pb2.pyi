@@ -214,7 +214,9 @@ class ClaimReply(_message.Message):
 
         REASON_FIELD_NUMBER: _builtins.int
         reason: _builtins.str
-        """Why, for the log: "stale", "gone", "final", "attempts_exhausted"."""
+        """Why, for the log: "stale", "gone", "final", "attempts_exhausted"; "tenant_busy" when the task
+        waits in its row; or the code of the problem that it failed with.
+        """
         def __init__(
             self,
             *,
