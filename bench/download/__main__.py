@@ -16,8 +16,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench.download.clients import FAR_FILE, MANY_FILES, ONE_FILE, Client, Work
-from bench.download.page import described, put
 from bench.download.servers import listening, write_files
+from bench.page import described, put
 
 _HEAD = (
     "| case | client | wall s | MB/s | x first | CPU s/GB | x first's | peak MiB |",
@@ -155,7 +155,7 @@ def main() -> None:
     said += f" Not installed: {', '.join(sorted(absent))}." if absent else ""
     print(said)  # noqa: T201
     if options.write:
-        put(options.write, said, lines)
+        put(options.write, "bench-download", said, lines)
 
 
 if __name__ == "__main__":

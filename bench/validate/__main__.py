@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from bench.page import described, put
 from bench.validate.masters import CASES, Case, write
 
 _HEAD = (
@@ -23,7 +23,6 @@ _HEAD = (
     ),
     "|---|---|---|---|---|---|---|---|---|---|---|",
 )
-_BEGIN, _END = "<!-- bench-validate -->", "<!-- /bench-validate -->"
 
 
 @dataclass(slots=True)
@@ -105,15 +104,6 @@ def _ratio(rival: list[float], ours: list[float]) -> str:
     return f"{median(rival) / median(ours):.1f}" if rival and ours else ""
 
 
-def described() -> str:
-    """Return what the machine is: its cores and the family of its processor."""
-    info = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    fields = dict(line.split(":", 1) for line in info if ":" in line)
-    named = {key.strip(): value.strip() for key, value in fields.items()}
-    vendor, family = named.get("vendor_id", platform.machine()), named.get("cpu family", "unknown")
-    return f"{os.cpu_count()} cores, {vendor} family {family}"
-
-
 def main() -> None:
     """Print the table, and write it into a page; the masters are removed afterwards."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -133,15 +123,8 @@ def main() -> None:
     if options.write:
         said = f"{described()}; medians of {options.rounds} interleaved rounds"
         said += "" if options.scale == 1 else f"; {options.scale:g} times as much sound"
-        _put(options.write, f"{said}; load {os.getloadavg()[2]:.1f} at the end.", lines)
-
-
-def _put(page: Path, said: str, lines: list[str]) -> None:
-    """Replace what is between the marks of a page."""
-    before, _, rest = page.read_text("utf-8").partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    table = "\n".join(lines)
-    page.write_text(f"{before}{_BEGIN}\n{said}\n\n{table}\n{_END}{after}", "utf-8")
+        said += f"; load {os.getloadavg()[2]:.1f} at the end."
+        put(options.write, "bench-validate", said, lines)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
-"""Where the table goes, and what machine it is from."""
+"""Where the table of a benchmark goes, and what machine it is from."""
 
 from __future__ import annotations
 
 import os
 import platform
 from pathlib import Path
-
-_BEGIN, _END = "<!-- bench-download -->", "<!-- /bench-download -->"
 
 
 def described() -> str:
@@ -18,12 +16,13 @@ def described() -> str:
     return f"{os.cpu_count()} cores, {vendor} family {family}"
 
 
-def put(page: Path, said: str, lines: list[str]) -> None:
-    """Replace what is between the marks of a page. Raises ValueError if it has none."""
+def put(page: Path, bench: str, said: str, lines: list[str]) -> None:
+    """Replace what is between a benchmark's marks of a page. Raises ValueError if it has none."""
     text = page.read_text("utf-8")
-    if _BEGIN not in text or _END not in text:
+    begin, end = f"<!-- {bench} -->", f"<!-- /{bench} -->"
+    if begin not in text or end not in text:
         raise ValueError(f"{page} has no place for the table")
-    before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
     table = "\n".join(lines)
-    page.write_text(f"{before}{_BEGIN}\n{said}\n\n{table}\n{_END}{after}", "utf-8")
+    page.write_text(f"{before}{begin}\n{said}\n\n{table}\n{end}{after}", "utf-8")
