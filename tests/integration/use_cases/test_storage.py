@@ -1,38 +1,31 @@
-"""What tenants may store and fetch at once: kept counts, quotas, caps."""
+"""What tenants may store: kept counts and quotas."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event, text, update
+from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
-from services.api.db import clock, storage_rows
-from services.api.db.tables import RUNNING_DOWNLOADS, import_tasks
+from services.api.db import storage_rows
 from services.api.domain.errors import InvalidFields, Refusal
 from services.api.domain.lifecycle import Stage, Status
-from services.api.domain.outcomes import Accepted, Go, Later, Refused, Run, Stop, Stored, error
+from services.api.domain.outcomes import Accepted, Go, Refused, Run, Stop, error
 from services.api.domain.queries import Slice, TaskQuery
 from services.api.domain.storage import Caps, Storage
-from services.api.domain.task import Master
 from services.api.use_cases.import_tasks import TaskFields
 from services.api.use_cases.quotas import Quotas
 from services.api.use_cases.settings import SettingsFields
 from tests.support.core import FORMAT, MD5, Core, a_principal, open_core
+from tests.support.storing import claim, isrc, now, store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Transaction
-    from services.api.domain.outcomes import Decision
     from services.api.domain.task import Task
     from tests.integration.use_cases.conftest import Doomed
 
@@ -44,10 +37,6 @@ RECOUNT = text(
     "SELECT size_bytes FROM import_tasks "
     "WHERE tenant = :t AND status IN ('downloaded', 'validating')) AS kept"
 )
-
-
-def isrc(number: int) -> str:
-    return f"USRC1{number:07}"
 
 
 async def stored(core: Core, tenant: str = "default") -> int:
@@ -64,20 +53,6 @@ async def stored(core: Core, tenant: str = "default") -> int:
 
 async def quota(core: Core, bytes_: int | None, tenant: str = "default") -> None:
     await Quotas(core.use_cases.executor).set(tenant, bytes_)
-
-
-async def claim(core: Core, task: Task, stage: Stage = Stage.DOWNLOAD) -> Decision:
-    return await core.use_cases.runs.claim(task.id, Run(stage, task.generation, uuid7()))
-
-
-async def store(core: Core, task: Task, run: Run, size: int) -> bool:
-    key = f"{task.tenant}/{task.id}/{task.generation}/{run.id}"
-    master = Master(blob_key=key, size_bytes=size, md5=MD5)
-    return await core.use_cases.runs.report(task.id, run, Stored(master=master))
-
-
-async def now(core: Core, task: Task) -> Task:
-    return await core.use_cases.import_tasks.get(a_principal(task.tenant), task.id)
 
 
 async def fetch(core: Core, task: Task, size: int = 1000) -> Task:
@@ -306,136 +281,3 @@ async def test_a_tenant_s_own_quota_counts_before_that_of_all(sqlite_url: str) -
 async def test_a_quota_is_a_tenant_s(core: Core) -> None:
     with pytest.raises(InvalidFields):
         await quota(core, 1, "No Tenant")
-
-
-# Caps of running downloads
-
-
-@pytest.fixture(params=[1, 2])
-async def capped(database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Core]:
-    caps = Caps(running_downloads=request.param)
-    async with open_core(database_url, caps=caps) as opened:
-        yield opened
-
-
-def cap_of(core: Core) -> int:
-    return core.use_cases.runs.downloads.caps.running_downloads
-
-
-async def be_due(core: Core) -> None:
-    """Let the time pass that rows without a claim wait for."""
-
-    def unit(transaction: Transaction) -> None:
-        past = transaction.now() - timedelta(seconds=1)
-        waits = update(import_tasks).where(import_tasks.c.run_id.is_(None))
-        transaction.connection.execute(waits.values(due_at=past))
-
-    await core.use_cases.executor.write(unit)
-
-
-async def test_however_many_wait_they_do_not_ask_too_often(sqlite_url: str) -> None:
-    async with open_core(sqlite_url, caps=Caps(running_downloads=1)) as core:
-        await core.claim((await core.task(isrc(0))).id, Stage.DOWNLOAD)
-        late = [await core.task(isrc(n)) for n in range(1, 9)]
-
-        def crowd(transaction: Transaction) -> None:
-            transaction.count("default", "import_tasks", Status.PENDING, 1_000_000)
-
-        await core.use_cases.executor.write(crowd)
-        for task in late:
-            assert await claim(core, task) == Stop("tenant_busy")
-        waits = [(await now(core, task)).due_at for task in late]
-        last = max(moment for moment in waits if moment is not None)
-        assert last - datetime.now(UTC) > timedelta(minutes=30)
-
-
-async def test_a_tenant_runs_so_many_downloads_and_the_rest_wait_uncharged(capped: Core) -> None:
-    tasks = [await capped.task(isrc(n)) for n in range(cap_of(capped) + 1)]
-    runs = [await capped.claim(task.id, Stage.DOWNLOAD) for task in tasks[:-1]]
-    late = tasks[-1]
-    assert await claim(capped, late) == Stop("tenant_busy")
-    waiting = await now(capped, late)
-    assert replace(waiting, due_at=late.due_at) == late
-    assert waiting.due_at is not None
-    wait = waiting.due_at - datetime.now(UTC)
-    assert timedelta(seconds=4) < wait <= timedelta(seconds=10)
-    early = await claim(capped, late)
-    assert isinstance(early, Later)
-    assert abs(early.delay - wait) < timedelta(seconds=1)
-    await be_due(capped)
-    other = await capped.task(isrc(0), a_principal("other"))
-    assert isinstance(await claim(capped, other), Go)
-    assert isinstance(await capped.use_cases.runs.claim(tasks[0].id, runs[0]), Go)
-    await store(capped, tasks[0], runs[0], 1)
-    assert isinstance(await claim(capped, tasks[0], Stage.VALIDATE), Go)
-    go = await claim(capped, late)
-    assert isinstance(go, Go)
-    assert go.task.attempts == 1
-
-
-async def test_a_run_that_runs_is_told_so_also_under_a_lower_cap(database_url: str) -> None:
-    async with open_core(database_url) as core:
-        tasks = [await core.task(isrc(n)) for n in range(2)]
-        runs = [await core.claim(task.id, Stage.DOWNLOAD) for task in tasks]
-    async with open_core(database_url, caps=Caps(running_downloads=1)) as core:
-        for task, run in zip(tasks, runs, strict=True):
-            assert isinstance(await core.use_cases.runs.claim(task.id, run), Go)
-
-
-async def test_what_can_never_run_is_told_so_at_once(capped: Core) -> None:
-    for number in range(cap_of(capped)):
-        await capped.claim((await capped.task(isrc(number))).id, Stage.DOWNLOAD)
-    late = await capped.task(isrc(9))
-    stale = await capped.use_cases.runs.claim(late.id, Run(Stage.DOWNLOAD, 2, uuid7()))
-    assert stale == Stop("stale")
-
-
-async def test_the_dead_do_not_count_once_silence_can_be_trusted(database_url: str) -> None:
-    async def bury(core: Core) -> None:
-        def unit(transaction: Transaction) -> None:
-            past = transaction.now() - timedelta(seconds=1)
-            transaction.connection.execute(
-                update(import_tasks)
-                .where(import_tasks.c.run_id.is_not(None))
-                .values(lease_until=past)
-            )
-
-        await core.use_cases.executor.write(unit)
-
-    async with open_core(database_url, caps=Caps(running_downloads=1)) as core:
-        await core.claim((await core.task(isrc(1))).id, Stage.DOWNLOAD)
-        await bury(core)
-        late = await core.task(isrc(2))
-        assert await claim(core, late) == Stop("tenant_busy")
-        await be_due(core)
-        object.__setattr__(core.use_cases.runs.rules, "trust_silence_from", late.created_at)
-        assert isinstance(await claim(core, late), Go)
-
-
-async def test_claims_at_once_do_not_pass_the_cap(database_url: str) -> None:
-    caps = Caps(running_downloads=2)
-    async with open_core(database_url, caps=caps) as one, open_core(database_url, caps=caps) as two:
-        tasks = [await one.task(isrc(n)) for n in range(8)]
-        answers = await asyncio.gather(
-            *(claim(core, t) for t, core in zip(tasks, [one, two] * 4, strict=True))
-        )
-        assert sum(isinstance(answer, Go) for answer in answers) == 2
-
-
-async def test_counting_running_downloads_goes_by_its_index(core: Core) -> None:
-    task = await core.task()
-    said: list[tuple[str, Any]] = []
-    event.listen(
-        core.engines.read.sync_engine,
-        "before_cursor_execute",
-        lambda _, __, statement, values, *___: said.append((statement, values)),
-    )
-
-    def plan(connection: Connection) -> str:
-        moment = clock.now(connection)
-        assert storage_rows.count_downloads(connection, task, moment, trust_silence=True) == 0
-        statement, values = said[-1]
-        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-        return " ".join(row.detail for row in rows)
-
-    assert RUNNING_DOWNLOADS in await core.use_cases.executor.read(plan)
