@@ -64,6 +64,8 @@ def _lasting(open_: Callable[[], Iterator[T]]) -> Iterator[T]:
             for item in open_():
                 pauses = iter(PAUSES_SECONDS)
                 yield item
+            # A server that ends each stream at once is no reason to spin.
+            time.sleep(PAUSES_SECONDS[0])
         except CommandError as error:
             pause = next(pauses, None)
             if error.reason != UNAVAILABLE or pause is None:
