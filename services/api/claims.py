@@ -11,6 +11,7 @@ from services.api.domain import runs as domain
 from services.api.domain.errors import Unavailable
 from services.api.inbound import bury, parse_run
 from shared.bus import subjects
+from shared.failpoints import reach
 from shared.stage import wire
 from shared.stage.job import Job
 from shared.stage.messages import ClaimReply, Go, Later, Stop
@@ -47,14 +48,18 @@ class Claims:
     async def claim(self, request: Request) -> bytes:
         """The answer to a claim. Raises ValueError for what makes no sense, and Unavailable."""
         stage, task_id = parse_run(request.subject)
+        wire.expect(request.type, wire.CLAIM)
         claim = wire.decode_claim(request.payload)
         run = domain.Run(stage, claim.generation, claim.run_id)
         decision = await self.runs.claim(task_id, run)
+        if isinstance(decision, domain.Go):
+            reach("api.claimed")
         return wire.encode_claim_reply(self._reply(decision, run))
 
     async def progress(self, request: Request) -> bytes:
         """The answer to progress. Raises ValueError for what makes no sense, and Unavailable."""
         stage, task_id = parse_run(request.subject)
+        wire.expect(request.type, wire.PROGRESS)
         said = wire.decode_progress(request.payload)
         run = domain.Run(stage, said.generation, said.run_id)
         go_on = await self.runs.progress(task_id, run, said.done_bytes, said.total_bytes)

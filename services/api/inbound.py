@@ -8,6 +8,7 @@ import structlog
 
 from services.api.domain.lifecycle import Stage
 from shared.bus import subjects
+from shared.telemetry.metrics import DEAD_LETTERS
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -34,3 +35,4 @@ async def bury(letters: DeadLetters, subject: str, payload: bytes, error: Except
     shown = ascii(subject)[1:-1]  # a subject may hold what a database refuses
     _log.warning("dead_letter", subject=shown, error=repr(error))
     await letters.add(shown, payload, repr(error))
+    DEAD_LETTERS.labels(type(error).__name__).inc()

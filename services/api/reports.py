@@ -18,6 +18,7 @@ from services.api.pause import Pause
 from services.api.use_cases.reports import BrokenReport, unpack
 from shared.bus import streams, subjects
 from shared.bus.errors import BusUnavailable, TopologyMissing
+from shared.failpoints import reach
 from shared.stage import job, wire
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Reports:
             _log.warning("report_postponed", subject=delivery.subject, error=repr(error))
             await delivery.nak(self.again_after)
         else:
+            reach("api.reported")
             self._failures.pop(delivery.sequence, None)
             await delivery.ack()
 
@@ -90,6 +92,7 @@ class Reports:
         """Return when the report may be acknowledged; raises Unavailable when not yet."""
         try:
             stage, task_id = parse_run(delivery.subject)
+            wire.expect(delivery.type, wire.REPORT)
             report = wire.decode_report(delivery.payload, task_id)
         except (wire.MalformedMessage, subjects.BadSubject) as error:
             return await bury(self.dead_letters, delivery.subject, delivery.payload, error)

@@ -13,6 +13,7 @@ from shared.bus.envelope import size_of
 from shared.bus.errors import BusClosed, BusUnavailable, MessageTooLarge
 from shared.bus.pull import Puller
 from shared.bus.serve import Desk
+from shared.bus.servers import TlsFiles
 from shared.bus.translate import translated
 
 if TYPE_CHECKING:
@@ -27,23 +28,43 @@ if TYPE_CHECKING:
 
 PUBLISH_SECONDS: Final = 5.0
 _MAX_WAITING: Final = 4096
+_TRUSTED: Final = TlsFiles()
 
 
 class Bus:
     """A connection to the broker as one role."""
 
-    def __init__(self, client: Client, link: Link, role: Role) -> None:
+    def __init__(
+        self, client: Client, link: Link, role: Role, replicas: int, keep_events: timedelta | None
+    ) -> None:
         """Wrap an open connection (see ``connect``)."""
         self._client = client
         self._link = link
+        self._replicas = replicas
+        self._keep_events = keep_events
         self._js = client.jetstream(timeout=PUBLISH_SECONDS)
         self._source = f"/stagedoor/{role}"
 
     @classmethod
-    async def connect(cls, url: str, role: Role) -> Self:
-        """Connect as the role, with the user and password of the URL; waits for the broker."""
+    async def connect(
+        cls,
+        url: str,
+        role: Role,
+        *,
+        tls: TlsFiles = _TRUSTED,
+        replicas: int = 1,
+        keep_events: timedelta | None = streams.EVENTS_AGE,
+    ) -> Self:
+        """Connect as the role, with the user and password of the URL; waits for the broker.
+
+        The URL may list several servers of a cluster, by commas. ``replicas`` is how many of them
+        keep each stream that ``ensure_topology`` makes, ``keep_events`` how long events stay, None
+        for as long as there is room. Raises ValueError for an URL, OSError for
+        files that are no good.
+        """
         link = Link()
-        return cls(await open_client(url, role, link), link, role)
+        client = await open_client(url, role, link, tls)
+        return cls(client, link, role, replicas, keep_events)
 
     async def close(self) -> None:
         """Send what is buffered and disconnect, in bounded time."""
@@ -66,7 +87,7 @@ class Bus:
         """
         self._require_broker()
         with translated():
-            await streams.ensure(self._js, ack_wait)
+            await streams.ensure(self._js, ack_wait, self._replicas, self._keep_events)
 
     async def publish(self, subject: str, payload: bytes, envelope: Envelope) -> None:
         """Put a message into its stream; returns when the broker has it on its disk.

@@ -5,29 +5,34 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 import nats
 import structlog
+from nats.aio.client import Client
 
 from shared.bus.errors import BusClosed
+from shared.bus.servers import Servers
+from shared.bus.socket import Socket
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from nats.aio.client import Client
-
     from shared.bus.roles import Role
+    from shared.bus.servers import TlsFiles
 
 _RECONNECT_SECONDS: Final = 0.5
 _PING_SECONDS: Final = 10
 _CLOSE_SECONDS: Final = 2
+_MAX_TOLD: Final = 100
 
 log = structlog.get_logger(__name__)
 
 
 class Link:
-    """What is known of a connection, and its log: one line for each loss, not one for each try."""
+    """What is known of a connection, and its log.
+
+    One line for each loss and each kind of trouble, not one for each try at each server.
+    """
 
     def __init__(self) -> None:
         """Start before the first connection."""
@@ -35,6 +40,7 @@ class Link:
         self.closed = asyncio.Event()
         self.closing = False
         self._last_error = ""
+        self._told: set[str] = set()
 
     async def is_up_within(self, wait: timedelta) -> bool:
         """Whether the broker is there, waiting so long for it; raises BusClosed."""
@@ -46,11 +52,11 @@ class Link:
         return self.up.is_set()
 
     async def on_error(self, error: Exception) -> None:
-        """Tell of an error once, until something else happens."""
-        text = f"{type(error).__name__}: {error}"
-        if text != self._last_error:
+        """Tell of an error once, until there is a connection again."""
+        self._last_error = text = f"{type(error).__name__}: {error}"
+        if text not in self._told and len(self._told) < _MAX_TOLD:
             log.warning("bus_error", error=text, connected=self.up.is_set())
-        self._last_error = text
+            self._told.add(text)
 
     async def on_disconnected(self) -> None:
         """Tell of a loss."""
@@ -62,6 +68,7 @@ class Link:
         """Tell that the broker is there (again)."""
         log.info("bus_connected")
         self._last_error = ""
+        self._told.clear()
         self.up.set()
 
     async def on_closed(self) -> None:
@@ -71,21 +78,24 @@ class Link:
         self.closed.set()
 
 
-async def open_client(url: str, role: Role, link: Link) -> Client:
-    """A connection as the role, waiting for the broker as long as it takes.
+async def open_client(url: str, role: Role, link: Link, tls: TlsFiles) -> Client:
+    """A connection as the role to one of the servers, waiting for one as long as it takes.
 
-    User and password are those of the URL (percent-encoded there).
+    User and password are those of the URL. Raises ValueError for an URL, OSError for files that
+    are no good.
     """
-    parts = urlsplit(url)
-    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    client = await nats.connect(
-        bare,
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
+    servers = Servers.parse(url)
+    client = Client()
+    client._transport = socket = Socket()  # noqa: SLF001 - nats-py has no other way to take one
+    connecting = client.connect(
+        list(servers.urls),
+        user=servers.user,
+        password=servers.password,
+        tls=tls.context(),
         name=f"stagedoor-{role}",
         inbox_prefix=role.inbox,
         max_reconnect_attempts=-1,
-        reconnect_time_wait=_RECONNECT_SECONDS,
+        reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type] # it sleeps any time
         # The default would notice a hung server after six minutes only.
         ping_interval=_PING_SECONDS,
         max_outstanding_pings=2,
@@ -95,6 +105,11 @@ async def open_client(url: str, role: Role, link: Link) -> Client:
         reconnected_cb=link.on_connected,
         closed_cb=link.on_closed,
     )
+    try:
+        await connecting
+    except BaseException:  # cancelled, above all: it would wait for ever
+        socket.abort()
+        raise
     await link.on_connected()
     return client
 

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/protobuf"
 MESSAGE_ID: Final = "Nats-Msg-Id"
 TRACEPARENT: Final = "traceparent"
@@ -38,7 +39,7 @@ class Envelope:
         """The headers of a message that ``source`` sends."""
         headers = {
             MESSAGE_ID: self.id,
-            "ce-specversion": "1.0",
+            "ce-specversion": SPEC_VERSION,
             "ce-id": self.id,
             "ce-source": source,
             "ce-type": self.type,
@@ -52,6 +53,13 @@ def size_of(headers: Mapping[str, str]) -> int:
     """How many bytes headers are on the wire, where they count as payload (NATS, HPUB)."""
     lines = (f"{name}: {value}\r\n" for name, value in headers.items())
     return len(_VERSION) + sum(len(line.encode()) for line in lines) + len("\r\n")
+
+
+def type_of(headers: Mapping[str, str] | None) -> str:
+    """The type of a message that arrived; one of another version of CloudEvents is another type."""
+    found = headers or {}
+    version = found.get("ce-specversion", "")
+    return found.get("ce-type", "") if version == SPEC_VERSION else f"CloudEvents {version!a}"
 
 
 def traceparent_of(headers: Mapping[str, str] | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.bus.envelope import MESSAGE_ID, traceparent_of
+from shared.bus.envelope import MESSAGE_ID, traceparent_of, type_of
 from shared.bus.errors import BusError, NoAnswer
 from shared.bus.translate import translated
 
@@ -37,6 +37,7 @@ class Delivery:
         self.subject: str = message.subject
         self.payload: bytes = message.data
         self.id: str = headers.get(MESSAGE_ID, "")
+        self.type: str = type_of(headers)
         self.traceparent: str = traceparent_of(headers)
         self.sequence: int = message.metadata.sequence.stream
 

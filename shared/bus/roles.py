@@ -1,6 +1,6 @@
 """Who may speak on the bus: one user, inbox prefix and password for each role.
 
-What each may say and hear is in nats-server.conf, which every deployment uses.
+What each may say and hear is in nats-roles.conf, which every deployment uses.
 """
 
 from __future__ import annotations
@@ -31,8 +31,22 @@ class Role(StrEnum):
 
 
 def server_config() -> Path:
-    """The configuration of nats-server; port and store directory go on its command line."""
-    return Path(str(files("shared.bus") / "nats-server.conf"))
+    """The configuration of a single nats-server; port and store go on its command line."""
+    return _file("nats-server.conf")
+
+
+def tls_config() -> Path:
+    """The same with TLS for clients."""
+    return _file("nats-tls.conf")
+
+
+def cluster_config() -> Path:
+    """The same with TLS, for one server of a cluster."""
+    return _file("nats-cluster.conf")
+
+
+def _file(name: str) -> Path:
+    return Path(str(files("shared.bus") / name))
 
 
 def new_password() -> str:
@@ -44,7 +58,11 @@ def new_password() -> str:
 
 
 def role_url(url: str, role: Role, password: str) -> str:
-    """The URL with the user and password of a role."""
+    """The URL, or each of several, with the user and password of a role."""
+    return ",".join(_as_user(one, role, password) for one in url.split(","))
+
+
+def _as_user(url: str, user: str, password: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@{host}"))
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))

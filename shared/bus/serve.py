@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from shared.bus.envelope import traceparent_of
+from shared.bus.envelope import traceparent_of, type_of
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -27,6 +27,7 @@ class Request:
 
     subject: str
     payload: bytes
+    type: str
     traceparent: str
 
 
@@ -63,7 +64,8 @@ class Desk:
         self._free.release()
 
     async def _serve(self, message: Msg) -> None:
-        request = Request(message.subject, message.data, traceparent_of(message.headers))
+        headers = message.headers
+        request = Request(message.subject, message.data, type_of(headers), traceparent_of(headers))
         try:
             answer = await self._handler(request)
             # To any other subject it would not be an answer but a message in our name.

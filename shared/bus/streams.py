@@ -6,6 +6,7 @@ Only the API calls ``ensure``; the workers have no right to.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from nats.js.api import (
@@ -21,8 +22,6 @@ from nats.js.errors import NotFoundError
 from shared.bus import subjects
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from nats.js import JetStreamContext
 
 WORK: Final = "STAGEDOOR_WORK"
@@ -34,7 +33,7 @@ VALIDATE_CONSUMER: Final = "validate"
 API_CONSUMER: Final = "api"
 
 _DUPLICATE_WINDOW_SECONDS = 120.0
-_EVENTS_AGE_SECONDS = 7 * 24 * 3600.0
+EVENTS_AGE: Final = timedelta(days=7)
 _MIB = 1 << 20
 # How many commands a whole fleet may hold; those that wait for a later delivery count as well.
 _MAX_ACK_PENDING = 10_000
@@ -68,7 +67,7 @@ STREAMS: Final = (
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
         discard=DiscardPolicy.OLD,
-        max_age=_EVENTS_AGE_SECONDS,
+        max_age=EVENTS_AGE.total_seconds(),
         max_bytes=1024 * _MIB,
         duplicate_window=_DUPLICATE_WINDOW_SECONDS,
     ),
@@ -81,14 +80,20 @@ _CONSUMERS: Final = (
 )
 
 
-async def ensure(js: JetStreamContext, ack_wait: timedelta) -> None:
+async def ensure(
+    js: JetStreamContext, ack_wait: timedelta, replicas: int, keep_events: timedelta | None
+) -> None:
     """Create what is missing and bring the rest up to date; harmless when all is well.
 
-    ``ack_wait`` is how long a message stays with a silent reader before another one gets it.
-    Raises the errors of nats-py.
+    ``ack_wait`` is how long a message stays with a silent reader before another one gets it;
+    ``replicas`` how many servers keep each stream, with its consumers; ``keep_events`` how long
+    events stay, None for as long as there is room. Raises the errors of nats-py.
     """
     for config in STREAMS:
-        await _ensure_stream(js, config)
+        wanted = replace(config, num_replicas=replicas)
+        if config.name == EVENTS:
+            wanted = replace(wanted, max_age=keep_events.total_seconds() if keep_events else 0.0)
+        await _ensure_stream(js, wanted)
     for stream, name, filter_subject in _CONSUMERS:
         await js.add_consumer(stream, _consumer(name, filter_subject, ack_wait))
 
@@ -99,8 +104,9 @@ async def _ensure_stream(js: JetStreamContext, config: StreamConfig) -> None:
     except NotFoundError:
         await js.add_stream(config)
     else:
-        # How many servers keep a copy is the operator's choice.
-        await js.update_stream(replace(config, num_replicas=found.config.num_replicas))
+        # More copies than we ask for are the operator's choice.
+        copies = max(config.num_replicas or 1, found.config.num_replicas or 1)
+        await js.update_stream(replace(config, num_replicas=copies))
 
 
 def _consumer(name: str, filter_subject: str, ack_wait: timedelta) -> ConsumerConfig:

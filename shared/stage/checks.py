@@ -15,11 +15,22 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
 MAX_DURATION: Final = timedelta(days=30)
+_MAX_TYPE: Final = 100
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 class MalformedMessage(ValueError):  # noqa: N818 - reads as what it is
     """The bytes are not what the subject promises; repeating them will not help."""
+
+
+class UnknownType(MalformedMessage):
+    """The message is of a type that is not expected here: a newer version's, or astray."""
+
+
+def expect(found: str, wanted: str) -> None:
+    """Go on with messages of this CloudEvents type only; raises UnknownType."""
+    if found != wanted:
+        raise UnknownType(f"{found[:_MAX_TYPE]!a} where {wanted} is expected")
 
 
 def parsed(kind: type[_M], data: bytes) -> _M:

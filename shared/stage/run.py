@@ -13,6 +13,7 @@ import structlog
 from shared.bus import subjects
 from shared.bus.envelope import Envelope
 from shared.bus.errors import BusUnavailable
+from shared.failpoints import reach
 from shared.problems import Problem, Severity
 from shared.stage import wire
 from shared.stage.job import Failed
@@ -110,6 +111,7 @@ class Run:
             outcome = await self._work()
             if outcome is not None:
                 await self._report(outcome)
+                reach("worker.reported")
         finally:
             beat.cancel()
             await asyncio.gather(beat, return_exceptions=True)

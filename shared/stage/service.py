@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 async def serve(stage: Stage, role: Role, settings: ServiceSettings, slots: int) -> None:
     """Work on the stage until SIGTERM or SIGINT; then give claims back and end."""
-    bus = await Bus.connect(settings.nats_url, role)
+    bus = await Bus.connect(settings.nats_url, role, tls=settings.nats_tls())
     try:
         worker = Worker(bus, stage, slots=slots)
         loop = asyncio.get_running_loop()

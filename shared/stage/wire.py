@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from shared.stage.checks import (
     MalformedMessage,
+    UnknownType,
     duration,
+    expect,
     generation,
     not_negative,
     parsed,
@@ -44,6 +46,7 @@ __all__ = [
     "PROGRESS",
     "REPORT",
     "MalformedMessage",
+    "UnknownType",
     "decode_cancel",
     "decode_claim",
     "decode_claim_reply",
@@ -58,6 +61,7 @@ __all__ = [
     "encode_progress",
     "encode_progress_reply",
     "encode_report",
+    "expect",
 ]
 
 COMMAND: Final = pb.WorkCommand.DESCRIPTOR.full_name

@@ -10,6 +10,7 @@ import structlog
 
 from shared.bus import streams, subjects
 from shared.bus.errors import BusUnavailable
+from shared.failpoints import reach
 from shared.stage import wire
 from shared.stage.claiming import Claims
 from shared.stage.job import Released
@@ -32,6 +33,7 @@ SHUTDOWN: Final = "shutdown"
 _PULL_WAIT: Final = timedelta(seconds=0.5)
 _TROUBLE_SECONDS: Final = 0.5
 _UNHEARD_DELAY: Final = timedelta(seconds=2)
+_UNKNOWN_DELAY: Final = timedelta(seconds=10)
 _Key = tuple["UUID", int]
 
 log = structlog.get_logger(__name__)
@@ -123,7 +125,12 @@ class Worker:
 
     async def _take(self, delivery: Delivery) -> None:
         try:
+            wire.expect(delivery.type, wire.COMMAND)
             command = wire.decode_command(delivery.payload)
+        except wire.UnknownType as error:
+            # A newer API's, perhaps, whose newer workers are on their way.
+            self._log.warning("command_unknown", subject=delivery.subject, error=str(error))
+            return await delivery.nak(_UNKNOWN_DELAY)
         except wire.MalformedMessage as error:
             self._log.error("command_malformed", subject=delivery.subject, error=str(error))
             return await delivery.term()
@@ -152,6 +159,7 @@ class Worker:
         run_id, reply = await self._claims.ask(command, delivery.traceparent)
         match reply:
             case Go():
+                reach("worker.claimed")
                 deadline = asked + reply.deadline.total_seconds()
                 run = Run(self._bus, self._stage, reply, delivery, deadline=deadline)
                 await self._execute(key, run)
@@ -172,6 +180,7 @@ class Worker:
 
     async def _cancelled(self, request: Request) -> None:
         task_id = subjects.parse_cancel(request.subject)
+        wire.expect(request.type, wire.CANCEL)
         hint = wire.decode_cancel(request.payload)
         for (task, generation), run in self._runs.items():
             if run is not None and task == task_id and generation <= hint.generation:

@@ -18,6 +18,11 @@ RPC_SECONDS: Final = Histogram(
     ("method",),
     buckets=_SECONDS,
 )
+DEAD_LETTERS: Final = Counter(
+    "stagedoor_dead_letters",
+    "Messages of the bus that were put aside, by what was wrong with them.",
+    ("error",),
+)
 
 
 def render_metrics() -> bytes:

@@ -35,8 +35,13 @@ ACK_WAIT = timedelta(seconds=1)
 class NatsServer:
     """One server; ``start`` after ``stop`` or ``kill`` keeps its port and its store."""
 
-    def __init__(self) -> None:
-        """Choose passwords and a folder; nothing runs yet."""
+    def __init__(self, config: Path | None = None, **environment: str) -> None:
+        """Choose passwords and a folder; nothing runs yet.
+
+        A configuration of the test's own takes what it names from the environment.
+        """
+        self._config = config or server_config()
+        self._environment = environment
         self.passwords = {role: new_password() for role in Role}
         self._folder = Path(tempfile.mkdtemp(prefix="stagedoor-nats-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,8 +49,9 @@ class NatsServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables from which the configuration takes the passwords."""
-        return {role.password_variable: word for role, word in self.passwords.items()}
+        """What the configuration takes from there: the passwords, and what else it names."""
+        words = {role.password_variable: word for role, word in self.passwords.items()}
+        return words | self._environment
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -84,7 +90,7 @@ class NatsServer:
         Raises RuntimeError with the server's log when it does not come up.
         """
         command = [
-            *(_binary(), "-c", str(server_config()), "-a", "127.0.0.1", "-p", str(self._port)),
+            *(nats_binary(), "-c", str(self._config), "-a", "127.0.0.1", "-p", str(self._port)),
             *("-sd", str(self._store), "--ports_file_dir", str(self._folder)),
         ]
         with (self._folder / "log").open("ab") as log:
@@ -146,7 +152,8 @@ class NatsServer:
         return port
 
 
-def _binary() -> str:
+def nats_binary() -> str:
+    """The server that was installed with the development requirements."""
     scripts = sysconfig.get_path("scripts")
     found = shutil.which("nats-server", path=os.pathsep.join([scripts, os.environ["PATH"]]))
     assert found is not None, "nats-server is missing: install the development requirements"

@@ -78,11 +78,11 @@ class ScriptedApi:
         self.progress.put_nowait(wire.decode_progress(request.payload))
         return wire.encode_progress_reply(go_on=self.go_on)
 
-    async def command(self, generation: int = 1) -> None:
+    async def command(self, generation: int = 1, *, type_: str = wire.COMMAND) -> None:
         await self.bus.publish(
             subjects.work("download", TASK, generation),
             wire.encode_command(Command(TASK, generation)),
-            Envelope(type=wire.COMMAND),
+            Envelope(type=type_),
         )
 
     async def cancel(self, generation: int, task_id: UUID = TASK) -> None:

@@ -117,11 +117,15 @@ def test_each_role_is_its_own_user_of_the_broker(name: str) -> None:
 
 
 def test_the_broker_runs_on_our_configuration() -> None:
-    (mount,) = [v for v in SERVICES["nats"]["volumes"] if v.endswith(":ro")]
-    source, target, _ = mount.split(":")
-    assert (ROOT / source).resolve() == server_config().resolve()
+    mounts = [v.split(":") for v in SERVICES["nats"]["volumes"] if v.endswith(":ro")]
+    sources = {target: ROOT / source for source, target, _ in mounts}
     command = SERVICES["nats"]["command"]
-    assert command[command.index("--config") + 1] == target
+    config = Path(command[command.index("--config") + 1])
+    assert sources.pop(str(config)).samefile(server_config())
+    # What it includes lies beside it, and nothing else does.
+    included = re.findall(r'^include "(.+)"$', server_config().read_text(), re.MULTILINE)
+    assert sources.keys() == {str(config.with_name(name)) for name in included}
+    assert all(file.samefile(server_config().with_name(file.name)) for file in sources.values())
     wanted = set(re.findall(r"\$(STAGEDOOR_\w+)", server_config().read_text()))
     assert wanted == set(SERVICES["nats"]["environment"])
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import sysconfig
-from typing import TYPE_CHECKING
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,9 +17,6 @@ from cli.stack.services import ApiService, NatsServer, PythonService
 from cli.stack.supervisor import Options, environment
 from shared.bus.bus import Bus
 from shared.bus.roles import Role
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LISTEN = {"STAGEDOOR_HTTP_LISTEN": "0.0.0.0:0", "STAGEDOOR_GRPC_LISTEN": "[::1]:0"}
 
@@ -61,6 +60,32 @@ async def test_the_broker_keeps_its_port_and_its_users(tmp_path: Path) -> None:
             await bus.close()
     finally:
         await child.stop()
+
+
+async def test_the_brokers_passwords_are_seen_by_nobody_else(tmp_path: Path) -> None:
+    run, store = tmp_path / "run", tmp_path / "nats"
+    run.mkdir()
+    broker = NatsServer(dict(os.environ), run, store)
+    child = Child(broker, lambda: None)
+    try:
+        await child.start()
+        words = [str(urlsplit(broker.url(role)).password).encode() for role in Role]
+        assert len({*words}) == len(Role)
+        assert {urlsplit(url).hostname for url in child.answer["nats"]} == {"127.0.0.1"}
+        assert child.pid
+        seen = _seen_by_all(child.pid, tmp_path)
+        assert str(store).encode() in seen
+        assert not any(word in seen for word in words)
+    finally:
+        await child.stop()
+
+
+def _seen_by_all(pid: int, folder: Path) -> bytes:
+    """What other users see of a process; its files count whoever may read them."""
+    process = Path("/proc") / str(pid)
+    assert stat.S_IMODE((process / "environ").stat().st_mode) == 0o400
+    written = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+    return (process / "cmdline").read_bytes() + written
 
 
 def test_a_missing_broker_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.api.domain.lifecycle import Status
 from shared.bus import streams
 from shared.bus.errors import BusUnavailable, TopologyMissing
 from shared.bus.roles import Role
+from tests.support.core import a_principal
 from tests.support.scripted import Quick, working
 
 if TYPE_CHECKING:
@@ -60,6 +62,33 @@ async def test_without_a_broker_the_rows_stay_due(
     with pytest.raises(BusUnavailable):
         await loops.dispatcher.round()
     assert [due.task_id for due in await core.use_cases.dispatch.due(10)] == [task.id]
+
+
+async def test_a_full_stream_is_waited_for_longer_each_time_and_loses_no_task(
+    core: Core, loops: Loops, nats_server: NatsServer
+) -> None:
+    await loops.dispatcher.round()  # the streams are made, and not looked at for a while
+    await resize(nats_server, max_bytes=1)
+    task = await core.task()
+    with capture_logs() as logs:
+        async with loops.running():
+            await asyncio.sleep(1.5)
+            now = await core.use_cases.import_tasks.get(a_principal(), task.id)
+            assert (now.status, now.attempts) == (Status.PENDING, 0)
+            delays = [e["error"] for e in logs if e["event"] == "dispatch_delayed"]
+            # After 0.2 s, 0.4 s, 0.8 s; a loop that took no breath would have hundreds.
+            assert 1 <= len(delays) <= 4
+            assert all("maximum bytes exceeded" in error for error in delays)
+            await resize(nats_server, max_bytes=1 << 20)
+            async with working(nats_server, Quick("download")):
+                await core.until(task.id, Status.DOWNLOADED)
+
+
+async def resize(server: NatsServer, *, max_bytes: int) -> None:
+    async with server.client(Role.API) as client:
+        js = client.jetstream()
+        config = (await js.stream_info(streams.WORK)).config
+        await js.update_stream(config, max_bytes=max_bytes)
 
 
 async def test_events_wait_for_the_broker_and_are_not_forgotten(

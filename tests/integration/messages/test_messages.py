@@ -68,10 +68,11 @@ def dead_letters(url: str) -> list[tuple[str, bytes]]:
 
 
 async def ask(bus: Bus, subject: str, payload: bytes) -> bytes:
+    envelope = Envelope(type=wire.PROGRESS if ".progress." in subject else wire.CLAIM)
     async with asyncio.timeout(5):
         while True:
             try:
-                return await bus.request(subject, payload, Envelope(type="t"), wait=SOON)
+                return await bus.request(subject, payload, envelope, wait=SOON)
             except NoAnswer:
                 await asyncio.sleep(0.01)
 
@@ -232,7 +233,7 @@ async def test_a_request_that_makes_no_sense_is_buried_and_not_answered(
         await ask(worker, subjects.claim("download", task.id), good)
         for subject in (subjects.claim("download", task.id), "stagedoor.claim.download.nobody"):
             with pytest.raises(NoAnswer):
-                await worker.request(subject, b"\xff", Envelope(type="t"), wait=A_MOMENT)
+                await worker.request(subject, b"\xff", Envelope(type=wire.CLAIM), wait=A_MOMENT)
     assert [payload for _, payload in dead_letters(sqlite_url)] == [b"\xff", b"\xff"]
 
 
@@ -320,7 +321,9 @@ async def test_a_report_that_keeps_failing_is_given_up_unless_the_trouble_passes
 
     Broken.trouble = trouble
     runs = core.use_cases.runs
-    loops.reports.runs = Broken(runs.executor, runs.rows, runs.rules, runs.downloads)
+    loops.reports.runs = Broken(
+        runs.executor, runs.rows, runs.rules, runs.downloads, runs.keep_superseded
+    )
     loops.reports.again_after = timedelta(seconds=0.05)
     task = await core.task()
     run = await core.claim(task.id, Stage.DOWNLOAD)
