@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DISPATCH = "dispatch"
 OUTBOX = "outbox"
 DOOMED = "doomed"
+DELIVERIES = "deliveries"
 CANCEL = "cancel"
 
 
@@ -72,6 +73,12 @@ class Signals:
             subscription.set()
         for listen in self._listeners:
             listen(topic)
+
+    def notify_all(self) -> None:
+        """Wake everyone, whatever they wait for."""
+        for subscriptions in self._subscribers.values():
+            for subscription in subscriptions:
+                subscription.set()
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """Call the listener, which must not wait, with every topic from now on."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event, make_url
+from sqlalchemy import NullPool, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 BUSY_SECONDS = 10
+CONNECT_SECONDS = 10
 READERS = 8
+ANSWER_SECONDS = 20.0
+"""For a service: longer than any statement may take, so that it means a server that is gone."""
 _POSTGRES_SETTINGS = {
-    "application_name": "stagedoor",
     "statement_timeout": "15s",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "30s",
@@ -26,23 +29,32 @@ class Engines:
     """One engine to write with and one to read with.
 
     ``write_concurrency`` is how many transactions may be in flight: SQLite has one writer.
+    ``listen`` is for the connection that hears of other replicas' commits, None on SQLite, and
+    ``replica`` is what they know this one by.
     """
 
     write: AsyncEngine
     read: AsyncEngine
     write_concurrency: int
+    listen: AsyncEngine | None = None
+    replica: str = field(default_factory=lambda: token_hex(8))
 
     async def dispose(self) -> None:
         """Close every connection."""
         await self.write.dispose()
         await self.read.dispose()
+        if self.listen is not None:
+            await self.listen.dispose()
 
 
-def open_engines(url: str) -> Engines:
-    """Engines for sqlite+aiosqlite:///… or postgresql+asyncpg://…; nothing is connected yet."""
+def open_engines(url: str, answer_seconds: float | None = None) -> Engines:
+    """Engines for sqlite+aiosqlite:///… or postgresql+asyncpg://…; nothing is connected yet.
+
+    ``answer_seconds`` is how long PostgreSQL may be silent before its connection is given up.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url)
-    return _open_postgres(url)
+    return _open_postgres(url, answer_seconds)
 
 
 def _open_sqlite(url: str) -> Engines:
@@ -61,16 +73,29 @@ def _open_sqlite(url: str) -> Engines:
     return Engines(write, read, write_concurrency=1)
 
 
-def _open_postgres(url: str) -> Engines:
-    arguments: dict[str, Any] = {
-        "connect_args": {"server_settings": _POSTGRES_SETTINGS, "timeout": 10},
+def _open_postgres(url: str, answer_seconds: float | None) -> Engines:
+    pooled: dict[str, Any] = {
+        "connect_args": _postgres_arguments("stagedoor") | {"command_timeout": answer_seconds},
         "pool_pre_ping": True,
+        "max_overflow": 0,
     }
-    write = create_async_engine(url, pool_size=2, max_overflow=0, **arguments)
-    read = create_async_engine(
-        url, pool_size=READERS, max_overflow=0, isolation_level="AUTOCOMMIT", **arguments
+    write = create_async_engine(url, pool_size=2, **pooled)
+    read = create_async_engine(url, pool_size=READERS, isolation_level="AUTOCOMMIT", **pooled)
+    listen = create_async_engine(
+        url,
+        poolclass=NullPool,
+        pool_reset_on_return=None,
+        isolation_level="AUTOCOMMIT",
+        connect_args=_postgres_arguments("stagedoor-listener"),
     )
-    return Engines(write, read, write_concurrency=2)
+    return Engines(write, read, write_concurrency=2, listen=listen)
+
+
+def _postgres_arguments(application_name: str) -> dict[str, Any]:
+    return {
+        "server_settings": _POSTGRES_SETTINGS | {"application_name": application_name},
+        "timeout": CONNECT_SECONDS,
+    }
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

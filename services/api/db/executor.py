@@ -25,9 +25,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.api.db import clock
 from services.api.db.engine import READERS
+from services.api.db.notifications import tell_replicas
 from services.api.db.tables import tenant_storage, totals
 from services.api.db.tracing import current_traceparent
 from services.api.domain.errors import Unavailable
+from shared.failpoints import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +43,8 @@ T = TypeVar("T")
 
 MAX_BATCH = 128
 ALONE_TRIES = 3
+# PostgreSQL's lock_not_available and query_canceled.
+_TIMED_OUT = frozenset({"55P03", "57014"})
 _UNREACHABLE = (OSError, PoolTimeout, TimeoutError)
 _log = structlog.get_logger(__name__)
 
@@ -110,7 +114,7 @@ class Executor:
 
     def __init__(self, engines: Engines, notify: Callable[[str], None]) -> None:
         """Take the engines and whom to tell of commits."""
-        self._engines = engines
+        self.engines = engines
         self._notify = notify
         self._queue: list[_Job[Any]] = []
         self._flights: set[asyncio.Task[None]] = set()
@@ -144,7 +148,7 @@ class Executor:
         """Run a query outside any transaction."""
         async with self._readers:
             try:
-                async with self._engines.read.connect() as connection:
+                async with self.engines.read.connect() as connection:
                     return await connection.run_sync(query)
             except (DBAPIError, *_UNREACHABLE) as error:
                 raise _refusal(error) from error
@@ -153,10 +157,10 @@ class Executor:
         """Finish what was begun, then close every connection."""
         while self._flights:
             await asyncio.wait(self._flights)
-        await self._engines.dispose()
+        await self.engines.dispose()
 
     def _take_off(self) -> None:
-        while self._queue and len(self._flights) < self._engines.write_concurrency:
+        while self._queue and len(self._flights) < self.engines.write_concurrency:
             batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
             flight = asyncio.create_task(self._fly(batch))
             self._flights.add(flight)
@@ -170,6 +174,8 @@ class Executor:
         try:
             for job in await self._attempt(batch):
                 await self._fly_alone(job)
+        except _AwayError:
+            pass  # all are refused by now: each waiting in turn would keep them for very long
         except Exception as fault:  # noqa: BLE001 - nobody may wait for ever for an answer
             for job in batch:
                 job.refusal = fault
@@ -183,10 +189,16 @@ class Executor:
                 return
 
     async def _attempt(self, batch: list[_Job[Any]]) -> list[_Job[Any]]:
-        """Run a batch in one transaction; give back the jobs that deserve a run of their own."""
+        """Run a batch in one transaction; give back the jobs that deserve a run of their own.
+
+        Raises _AwayError, all refused, when no transaction could begin.
+        """
+        begun = False
         try:
-            async with self._engines.write.connect() as connection:
-                flown = await connection.run_sync(_fly_units, batch)
+            async with self.engines.write.connect() as connection:
+                await connection.begin()
+                begun = True
+                flown = await connection.run_sync(_fly_units, batch, self.engines.replica)
                 await connection.commit()
         except _BrokenBatchError as broken:
             _refuse(batch, broken.cause)
@@ -195,7 +207,11 @@ class Executor:
             # Nothing began, or the fate of the COMMIT is unknown and another run could do things
             # twice: the caller has to ask again.
             _refuse(batch, error)
+            if not begun:
+                raise _AwayError from error
             return []
+        if flown.topics:
+            reach("api.committed")
         for topic in flown.topics:
             self._notify(topic)
         return flown.again
@@ -207,6 +223,10 @@ class _Undone(Exception):  # noqa: N818 - not an error but the way back
     def __init__(self, result: Any) -> None:
         super().__init__()
         self.result = result
+
+
+class _AwayError(Exception):
+    """The database cannot be reached, or another process keeps its write lock."""
 
 
 class _BrokenBatchError(Exception):
@@ -223,7 +243,7 @@ class _Flown:
     again: list[_Job[Any]]
 
 
-def _fly_units(connection: Connection, batch: list[_Job[Any]]) -> _Flown:
+def _fly_units(connection: Connection, batch: list[_Job[Any]], replica: str) -> _Flown:
     topics: set[str] = set()
     counts: Counter[tuple[str, str, str]] = Counter()
     again: list[_Job[Any]] = []
@@ -237,13 +257,15 @@ def _fly_units(connection: Connection, batch: list[_Job[Any]]) -> _Flown:
             if not _is_open(connection):  # a full disk ends all of it, not the savepoint
                 raise _BrokenBatchError(error) from error
             _refuse([job], error)
-            again.append(job)
+            if not _has_timed_out(error):
+                again.append(job)
         except Exception as refusal:  # noqa: BLE001 - whatever a unit raises is its caller's answer
             job.refusal = refusal
         else:
             topics |= transaction.topics
             counts.update(transaction.totals)
     _add_totals(connection, counts)
+    tell_replicas(connection, replica, topics)
     return _Flown(topics, again)
 
 
@@ -252,6 +274,12 @@ def _is_open(connection: Connection) -> bool:
         return False
     driver: Any = connection.connection.driver_connection
     return connection.dialect.name != "sqlite" or bool(driver.in_transaction)
+
+
+def _has_timed_out(error: SQLAlchemyError) -> bool:
+    """Whether the database has let it wait or work for as long as it may; again would be longer."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlstate", None) in _TIMED_OUT
 
 
 def _add_stored(transaction: Transaction) -> None:

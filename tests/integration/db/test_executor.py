@@ -10,79 +10,51 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.api.db.engine import open_engines
 from services.api.db.executor import Executor
-from services.api.db.tables import dead_letters, totals
+from services.api.db.tables import dead_letters
 from services.api.domain.errors import StateConflict, Unavailable
 from services.api.signals import Signals
+from tests.support.letters import count, letter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from services.api.db.executor import Transaction
     from tests.support.core import Core
 
 
-def _letter(n: int) -> Callable[[Transaction], int]:
-    def unit(transaction: Transaction) -> int:
-        transaction.connection.execute(
-            dead_letters.insert().values(
-                id=UUID(int=n),
-                subject="s",
-                payload=b"",
-                reason=str(n),
-                created_at=transaction.now(),
-            )
-        )
-        transaction.count("t", "letters", "", 1)
-        return n
-
-    return unit
-
-
-async def _count(executor: Executor) -> tuple[int, int]:
-    rows = await executor.read(
-        lambda c: c.execute(select(func.count()).select_from(dead_letters)).scalar_one()
-    )
-    kept = await executor.read(
-        lambda c: c.execute(select(totals.c.n).where(totals.c.tenant == "t")).scalar()
-    )
-    return rows, kept or 0
-
-
 async def test_many_units_share_commits_and_each_gets_its_answer(any_core: Core) -> None:
     executor = any_core.use_cases.executor
-    answers = await asyncio.gather(*(executor.write(_letter(n)) for n in range(100)))
+    answers = await asyncio.gather(*(executor.write(letter(n)) for n in range(100)))
     assert answers == list(range(100))
-    assert await _count(executor) == (100, 100)
+    assert await count(executor) == (100, 100)
 
 
 async def test_a_refusal_in_a_shared_commit_takes_back_its_own_writes_only(any_core: Core) -> None:
     executor = any_core.use_cases.executor
 
     def refused(transaction: Transaction) -> int:
-        _letter(1000)(transaction)
+        letter(1000)(transaction)
         raise StateConflict("no")
 
     results = await asyncio.gather(
-        *(executor.write(refused if n % 3 == 0 else _letter(n)) for n in range(30)),
+        *(executor.write(refused if n % 3 == 0 else letter(n)) for n in range(30)),
         return_exceptions=True,
     )
     assert [isinstance(r, StateConflict) for r in results] == [n % 3 == 0 for n in range(30)]
-    assert await _count(executor) == (20, 20)
+    assert await count(executor) == (20, 20)
 
 
 async def test_a_broken_constraint_fails_alone(any_core: Core) -> None:
     executor = any_core.use_cases.executor
     results = await asyncio.gather(
-        *(executor.write(_letter(n)) for n in (1, 2, 2, 3)), return_exceptions=True
+        *(executor.write(letter(n)) for n in (1, 2, 2, 3)), return_exceptions=True
     )
     failed = [r for r in results if isinstance(r, Exception)]
     assert [type(f) for f in failed] == [IntegrityError]
-    assert await _count(executor) == (3, 3)
+    assert await count(executor) == (3, 3)
 
 
 async def test_callers_that_go_away_wedge_nothing_and_split_nothing(any_core: Core) -> None:
@@ -91,11 +63,11 @@ async def test_callers_that_go_away_wedge_nothing_and_split_nothing(any_core: Co
     async def impatient(n: int) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(random.uniform(0, 0.01)):
-                await executor.write(_letter(n))
+                await executor.write(letter(n))
 
     await asyncio.gather(*(impatient(n) for n in range(200)))
-    await executor.write(_letter(1000))
-    rows, kept = await _count(executor)
+    await executor.write(letter(1000))
+    rows, kept = await count(executor)
     assert rows == kept >= 1
 
 
@@ -109,7 +81,7 @@ async def test_writers_that_read_first_lose_no_update(database_url: str) -> None
         transaction.connection.execute(update(dead_letters).where(where).values(reason=str(n + 1)))
 
     both = [Executor(open_engines(database_url), Signals().notify) for _ in range(2)]
-    await both[0].write(_letter(1))
+    await both[0].write(letter(1))
 
     async def writes(executor: Executor) -> None:
         for _ in range(50):
@@ -150,7 +122,7 @@ async def test_signals_follow_the_commit_and_only_a_commit(any_core: Core) -> No
 async def test_a_database_that_cannot_be_reached_is_unavailable(url: str) -> None:
     executor = Executor(open_engines(url), Signals().notify)
     with pytest.raises(Unavailable):
-        await executor.write(_letter(1))
+        await executor.write(letter(1))
     with pytest.raises(Unavailable):
         await executor.read(lambda c: c.execute(select(dead_letters)).first())
     await executor.close()
