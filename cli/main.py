@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, db, quota, records, settings, tasks, tokens, tracks
+from cli import audit, db, quota, records, settings, subscriptions, tasks, tokens, tracks
+from cli.backup import backup, restore
 from cli.errors import CommandError
 from cli.import_ import import_
 from cli.inspect import inspect
 from cli.up import up
+from cli.verify import verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,9 +24,13 @@ app = typer.Typer(
 app.command("import")(import_)
 app.command()(inspect)
 app.command()(up)
+app.command()(backup)
+app.command()(restore)
+app.command()(verify)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(records.app, name="records")
+app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(tokens.app, name="token")
 app.add_typer(settings.app, name="settings")
 app.add_typer(quota.app, name="quota")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ADMIN = (sys.executable, "-m", "services.api.admin")
+RESTORING = "restore.partial"
 NEW_TOKEN = ("token", "create", "--name", "local", "--tenant", "default", "--scopes", "admin")
 
 
@@ -65,6 +66,7 @@ class Supervisor:
         for folder in (self._options.data_dir, self._run):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(self._options.data_dir / "lock"), _signals_cancel(asyncio.current_task()):
+            _require_whole(self._options.data_dir)
             try:
                 await self._start()
                 await _together(*(child.keep() for child in self._children))
@@ -204,6 +206,12 @@ async def _together(*jobs: Coroutine[None, None, object]) -> None:
                 group.create_task(job)
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
+
+
+def _require_whole(data_dir: Path) -> None:
+    """Raise StartError where a restore was cut short; its backup has what is missing here."""
+    if (data_dir / RESTORING).exists():
+        raise StartError(f"a restore was cut short in {data_dir}: do it again")
 
 
 @contextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
+from prometheus_client import Counter
 
 from services.api.domain.errors import Unavailable
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from services.api.use_cases.retention import Retention
 
 EVERY_SECONDS = 600.0
+
+PRUNED: Final = Counter("stagedoor_pruned", "Rows removed by age.", ("kind",))
 
 _log = structlog.get_logger(__name__)
 
@@ -28,7 +31,10 @@ class Pruner:
         """Remove for ever; a database that is away only delays it."""
         while True:
             try:
-                await self.retention.prune()
+                pruned = await self.retention.prune()
             except Unavailable as error:
                 _log.warning("pruning_delayed", error=repr(error))
+            else:
+                for kind, number in pruned.items():
+                    PRUNED.labels(kind).inc(number)
             await asyncio.sleep(EVERY_SECONDS)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.api.db import lists
+from services.api.db import aging, lists
 from services.api.db.tables import audit_log
 from services.api.domain.catalogue import AuditEntry
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from sqlalchemy import Connection, Row
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
     from services.api.domain.queries import Slice
 
 COLLECTION = "audit_log"
+_CLOCKS_DIFFER_BY = timedelta(days=1)
+_TIME_BITS = 80
+"""Behind the milliseconds of a UUIDv7 (RFC 9562, section 5.7)."""
 
 
 def write(transaction: Transaction, who: Principal, action: str, resource: str) -> None:
@@ -49,6 +56,22 @@ def fetch_page(connection: Connection, tenant: str, slice_: Slice) -> Page[Audit
         to_item=_to_entry,
         total=lambda: lists.kept_total(connection, tenant, COLLECTION),
     )
+
+
+def forget(transaction: Transaction, before: datetime, limit: int) -> int:
+    """Remove some entries of before a moment, oldest first; gives how many.
+
+    They are found by their ids, which begin with the time of the program that wrote them: a log
+    that everybody writes to can do without one more index.
+    """
+    milliseconds = int((before + _CLOCKS_DIFFER_BY).timestamp() * 1000)
+    bound = UUID(int=max(0, milliseconds) << _TIME_BITS)
+    columns = audit_log.c
+    old = (columns.id < bound, columns.created_at < before)
+    tenants = aging.forget(transaction, audit_log, columns.id, limit, *old)
+    for tenant, number in Counter(tenants).items():
+        transaction.count(tenant, COLLECTION, "", -number)
+    return len(tenants)
 
 
 def _to_entry(row: Row[Any]) -> AuditEntry:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 
 from services.api import signals
-from services.api.db import record_rows, task_rows
+from services.api.db import clock, record_rows, task_rows
 from services.api.db.tables import doomed_blobs
 
 if TYPE_CHECKING:
@@ -19,16 +19,22 @@ if TYPE_CHECKING:
     from services.api.db.executor import Transaction
 
 
-def doom(transaction: Transaction, keys: Collection[str], now: datetime) -> None:
-    """Mark those of the keys for deletion that no task and no valid record names."""
+def doom(transaction: Transaction, keys: Collection[str], when: datetime) -> None:
+    """Mark those of the keys for deletion that no task and no valid record names.
+
+    They are deleted once the moment has come: the earliest, if there are several.
+    """
     if not keys:
         return
     unnamed = set(keys) - keys_in_use(transaction.connection, keys)
     for key in sorted(unnamed):
+        new = transaction.insert(doomed_blobs).values(blob_key=key, doomed_at=when)
         transaction.connection.execute(
-            transaction.insert(doomed_blobs)
-            .values(blob_key=key, doomed_at=now)
-            .on_conflict_do_nothing()
+            new.on_conflict_do_update(
+                index_elements=["blob_key"],
+                set_={"doomed_at": new.excluded.doomed_at},
+                where=doomed_blobs.c.doomed_at > new.excluded.doomed_at,
+            )
         )
     if unnamed:
         transaction.notify(signals.DOOMED)
@@ -41,9 +47,16 @@ def keys_in_use(connection: Connection, keys: Collection[str]) -> set[str]:
 
 
 def fetch_doomed(connection: Connection, limit: int) -> list[str]:
-    """Some keys that are to be deleted, oldest first."""
-    query = select(doomed_blobs.c.blob_key).order_by(doomed_blobs.c.doomed_at).limit(limit)
-    return list(connection.scalars(query))
+    """Some keys that are to be deleted now, longest waiting first."""
+    when = doomed_blobs.c.doomed_at
+    due = select(doomed_blobs.c.blob_key).where(when <= clock.now(connection))
+    return list(connection.scalars(due.order_by(when).limit(limit)))
+
+
+def keys_doomed(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Those of the keys that are to be deleted, now or later."""
+    column = doomed_blobs.c.blob_key
+    return set(connection.scalars(select(column).where(column.in_(keys))))
 
 
 def forget_doomed(transaction: Transaction, keys: Collection[str]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import select, tuple_
 
+from services.api.db import aging
 from services.api.db.rows import to_task
 from services.api.db.tables import import_tasks, tombstones
 
@@ -65,7 +66,7 @@ def _gone(connection: Connection, tenant: str, after: Moment, limit: int) -> lis
     ]
 
 
-def forget(transaction: Transaction, before: datetime) -> int:
-    """Remove the tombstones of before a moment; gives how many."""
-    old = delete(tombstones).where(tombstones.c.deleted_at < before)
-    return transaction.connection.execute(old).rowcount
+def forget(transaction: Transaction, before: datetime, limit: int) -> int:
+    """Remove some tombstones of before a moment, oldest first; gives how many."""
+    when = tombstones.c.deleted_at
+    return len(aging.forget(transaction, tombstones, when, limit, when < before))

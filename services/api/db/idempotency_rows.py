@@ -1,12 +1,12 @@
-"""Idempotency keys: the first request with a key decides its answer, for a day."""
+"""Idempotency keys: the first request with a key decides its answer, until it is removed."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
+from services.api.db import aging
 from services.api.db.tables import idempotency_keys as keys
 from services.api.domain.errors import KeyReused
 
@@ -15,18 +15,15 @@ if TYPE_CHECKING:
 
     from services.api.db.executor import Transaction
 
-KEPT_FOR = timedelta(hours=24)
-
 
 def claim(transaction: Transaction, tenant: str, key: str, fingerprint: str) -> Any | None:
     """The answer that the key stands for, or None when this request is its first.
 
     A request that runs at the same time waits here for the other one's commit. Raises KeyReused.
     """
-    now, this = transaction.now(), (keys.c.tenant == tenant, keys.c.key == key)
-    transaction.connection.execute(delete(keys).where(*this, keys.c.created_at < now - KEPT_FOR))
+    this = (keys.c.tenant == tenant, keys.c.key == key)
     new = transaction.insert(keys).values(
-        tenant=tenant, key=key, fingerprint=fingerprint, answer=[], created_at=now
+        tenant=tenant, key=key, fingerprint=fingerprint, answer=[], created_at=transaction.now()
     )
     if transaction.connection.execute(new.on_conflict_do_nothing()).rowcount:
         return None
@@ -43,6 +40,7 @@ def settle(transaction: Transaction, tenant: str, key: str, answer: Any) -> None
     )
 
 
-def forget(transaction: Transaction, before: datetime) -> int:
-    """Remove the keys of before a moment; gives how many."""
-    return transaction.connection.execute(delete(keys).where(keys.c.created_at < before)).rowcount
+def forget(transaction: Transaction, before: datetime, limit: int) -> int:
+    """Remove some keys of before a moment, oldest first; gives how many."""
+    when = keys.c.created_at
+    return len(aging.forget(transaction, keys, when, limit, when < before))

@@ -1,14 +1,22 @@
-"""Whether the tables are those that this version works with."""
+"""Whether the tables are those that this version works with.
+
+A migration either expands the tables, so that the programs of before it go on working with them,
+or it contracts them and says so (``contracts = True``). The database itself names the oldest
+revision whose programs can work with it, because a program knows no revision after its own.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic.migration import MigrationContext
+from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import column, delete, insert, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
-from services.api.db.migrations import config
+from services.api.db.tables import compatibility
 from services.api.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -16,21 +24,80 @@ if TYPE_CHECKING:
 
     from services.api.db.engine import Engines
 
+SCRIPTS = Path(__file__).parent / "migrations"
+UPGRADE = "Run `stagedoor db upgrade`."
+_version = table("alembic_version", column("version_num"))
+
+
+class WrongTables(Unavailable):
+    """This version cannot work with the tables as they are."""
+
 
 async def check_tables(engines: Engines) -> None:
-    """Raise Unavailable unless there is a database on which every migration was run."""
+    """Raise Unavailable unless the database answers; WrongTables for tables that do not fit."""
     try:
         async with engines.read.connect() as connection:
-            present, wanted = await connection.run_sync(_revisions)
+            problem = await connection.run_sync(judge)
     except (DBAPIError, OSError, TimeoutError) as error:
         raise Unavailable("The database does not answer.") from error
+    if problem is not None:
+        raise WrongTables(problem)
+
+
+def judge(connection: Connection) -> str | None:
+    """Why this version cannot work with the tables; None if it can."""
+    present, ours = revision(connection), _revisions()[0]
     if present is None:
-        raise Unavailable("The database has no tables yet. Run `stagedoor db upgrade`.")
-    if present != wanted:
-        tables = f"The tables are at revision {present}, this version needs {wanted}."
-        raise Unavailable(f"{tables} Run `stagedoor db upgrade`.")
+        return f"The database has no tables yet. {UPGRADE}"
+    if present == ours:
+        return None
+    tables = f"The tables are at revision {present}, this version needs {ours}."
+    if is_known(present):
+        return f"{tables} {UPGRADE}"
+    if accepts_newer(connection):
+        return None
+    return f"{tables} A newer version changed them so that this one cannot work with them."
 
 
-def _revisions(connection: Connection) -> tuple[str | None, str | None]:
-    present = MigrationContext.configure(connection).get_current_revision()
-    return present, ScriptDirectory.from_config(config(connection)).get_current_head()
+def revision(connection: Connection) -> str | None:
+    """The revision that the tables are at; None if there are none."""
+    if not inspect(connection).has_table(_version.name):
+        return None
+    return connection.scalars(select(_version.c.version_num)).one_or_none()
+
+
+def is_known(name: str) -> bool:
+    """Whether this version has the migration."""
+    return name in _revisions()
+
+
+def accepts_newer(connection: Connection) -> bool:
+    """Whether tables of a revision that is unknown to this version still serve it."""
+    if not inspect(connection).has_table(compatibility.name):
+        return False
+    oldest = connection.scalars(select(compatibility.c.oldest_revision)).one_or_none()
+    return oldest is not None and is_known(oldest)
+
+
+def note_compatibility(connection: Connection, scripts: Path = SCRIPTS) -> None:
+    """Write down the oldest revision whose programs can work with the tables as they are now."""
+    present = revision(connection)
+    if present is None or not inspect(connection).has_table(compatibility.name):
+        return
+    steps = list(_directory(scripts).walk_revisions("base", present))
+    contracting = [step for step in steps if getattr(step.module, "contracts", False)]
+    oldest = (contracting or steps[-1:])[0].revision
+    connection.execute(delete(compatibility))
+    connection.execute(insert(compatibility).values(oldest_revision=oldest))
+
+
+@cache
+def _revisions() -> tuple[str, ...]:
+    """Those that this version knows, newest first."""
+    return tuple(step.revision for step in _directory(SCRIPTS).walk_revisions())
+
+
+def _directory(scripts: Path) -> ScriptDirectory:
+    settings = Config()
+    settings.set_main_option("script_location", str(scripts))
+    return ScriptDirectory.from_config(settings)

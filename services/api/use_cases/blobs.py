@@ -10,6 +10,8 @@ from services.api.db import blob_rows
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from sqlalchemy import Connection
+
     from services.api.db.executor import Executor
 
 
@@ -28,6 +30,10 @@ class Blobs:
         await self.executor.write(lambda t: blob_rows.forget_doomed(t, keys))
 
     async def unknown(self, keys: Collection[str]) -> set[str]:
-        """Those of the keys that no task and no valid record names."""
-        known = await self.executor.read(lambda c: blob_rows.keys_in_use(c, keys))
-        return set(keys) - known
+        """Those of the keys that no task and no valid record names, and that are not doomed."""
+
+        def known(connection: Connection) -> set[str]:
+            doomed = blob_rows.keys_doomed(connection, keys)
+            return doomed | blob_rows.keys_in_use(connection, keys)
+
+        return set(keys) - await self.executor.read(known)

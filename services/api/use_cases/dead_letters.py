@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 from uuid_utils.compat import uuid7
 
+from services.api.db import aging
 from services.api.db.tables import dead_letters
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from services.api.db.executor import Executor, Transaction
 
 MAX_PAYLOAD_BYTES = 64 * 1024
@@ -39,6 +42,12 @@ class DeadLetters:
             transaction.connection.execute(_FORGET_OLDEST)
 
         await self.executor.write(unit)
+
+
+def forget(transaction: Transaction, before: datetime, limit: int) -> int:
+    """Remove some messages of before a moment, oldest first; gives how many."""
+    old = dead_letters.c.created_at < before
+    return len(aging.forget(transaction, dead_letters, dead_letters.c.created_at, limit, old))
 
 
 _ids = dead_letters.c.id

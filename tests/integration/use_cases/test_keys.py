@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select, update
 
-from services.api.db.idempotency_rows import KEPT_FOR
 from services.api.db.tables import idempotency_keys as keys
 from services.api.domain.errors import ScopeMissing
 from services.api.use_cases.import_tasks import TaskFields
@@ -26,15 +25,16 @@ WHO = a_principal()
 KEY = Options(key="k")
 
 
-async def test_a_key_is_new_again_after_a_day_even_if_nobody_has_removed_it(any_core: Core) -> None:
+async def test_a_key_is_new_again_once_it_was_kept_long_enough(any_core: Core) -> None:
     tracks = any_core.use_cases.tracks
     first = await tracks.create(WHO, TrackFields(title="x"), options=KEY)
 
     def age(transaction: Transaction) -> None:
-        old = transaction.now() - KEPT_FOR - timedelta(seconds=1)
+        old = transaction.now() - timedelta(days=1, seconds=1)
         transaction.connection.execute(update(keys).values(created_at=old))
 
     await any_core.use_cases.executor.write(age)
+    await any_core.use_cases.retention.prune()
     second = await tracks.create(WHO, TrackFields(title="other"), options=KEY)
     assert second.id != first.id
 
