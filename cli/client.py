@@ -17,6 +17,7 @@ from stagedoor.v1.audit_service_pb2_grpc import AuditServiceStub
 from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceStub
 from stagedoor.v1.record_service_pb2_grpc import RecordServiceStub
 from stagedoor.v1.settings_service_pb2_grpc import SettingsServiceStub
+from stagedoor.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from stagedoor.v1.track_service_pb2_grpc import TrackServiceStub
 from stagedoor.v1.validation_report_service_pb2_grpc import ValidationReportServiceStub
 
@@ -40,12 +41,20 @@ READS: Final = {
     "stagedoor.v1.RecordService": ("ListRecords", "GetRecord"),
     "stagedoor.v1.AuditService": ("ListAuditEntries",),
     "stagedoor.v1.SettingsService": ("GetSettings",),
+    "stagedoor.v1.SubscriptionService": (
+        *("ListSubscriptions", "GetSubscription"),
+        *("ListDeliveries", "GetDelivery"),
+    ),
     "stagedoor.v1.ValidationReportService": ("GetValidationReport",),
 }
 # Calls that we never send without a request_id: however often they arrive, they are done once.
 KEYED: Final = {
     "stagedoor.v1.ImportTaskService": ("CreateImportTask", "RetryImportTask"),
     "stagedoor.v1.TrackService": ("CreateTrack",),
+    "stagedoor.v1.SubscriptionService": (
+        *("CreateSubscription", "RotateSubscriptionSecret"),
+        *("PingSubscription", "ReplayDelivery"),
+    ),
 }
 
 
@@ -76,6 +85,7 @@ class Client:
         self.records = RecordServiceStub(channel)
         self.audit = AuditServiceStub(channel)
         self.settings = SettingsServiceStub(channel)
+        self.subscriptions = SubscriptionServiceStub(channel)
         self.reports = ValidationReportServiceStub(channel)
         self._location = location
         self._metadata = (("authorization", f"Bearer {location.token}"),)

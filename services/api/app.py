@@ -13,9 +13,14 @@ import structlog
 
 from services.api.cancels import Cancels
 from services.api.claims import Claims
-from services.api.db.engine import open_engines
+from services.api.db.alone import alone
+from services.api.db.engine import ANSWER_SECONDS, open_engines
+from services.api.db.notifications import listeners
+from services.api.db.schema import check_tables
+from services.api.deliverer import Deliverer
 from services.api.dispatcher import Dispatcher
-from services.api.grpc.messages import event_payload
+from services.api.domain.errors import Unavailable, WrongTables
+from services.api.grpc.messages import event_data, event_payload
 from services.api.grpc.server import serve as serve_grpc
 from services.api.grpc.tls import Tls
 from services.api.http.limits import Limits
@@ -23,6 +28,7 @@ from services.api.http.server import make_app
 from services.api.http.server import serve as serve_http
 from services.api.jwt import JwtVerifier
 from services.api.limits import RateLimiter
+from services.api.notify.senders import Senders
 from services.api.outbox import Relay
 from services.api.pruner import Pruner
 from services.api.reports import Reports
@@ -39,6 +45,7 @@ from shared.telemetry.ready import write_ready_file
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
+    from services.api.db.engine import Engines
     from services.api.settings import ApiSettings
 
 READY_EVERY_SECONDS = 1.0
@@ -56,7 +63,7 @@ async def run(settings: ApiSettings) -> None:
     signals = Signals()
     trust = settings.trust()
     use_cases = UseCases.build(
-        open_engines(settings.database()),
+        open_engines(settings.database(), ANSWER_SECONDS),
         signals,
         event_payload,
         settings.policy(),
@@ -66,20 +73,48 @@ async def run(settings: ApiSettings) -> None:
         JwtVerifier(trust, trust.keys()).verify if trust else None,
         store=open_store(settings.store_url(), scratch=own_scratch(settings.data_dir / "scratch")),
         keys=settings.keys(),
+        describe=event_data,
         caps=settings.caps(),
+        targets=settings.targets(),
+        retry_scale=settings.webhook_retry_scale,
+        keep=settings.keep(),
     )
     async with AsyncExitStack() as stack:
+        stack.enter_context(alone(settings.database()))
         stack.push_async_callback(use_cases.executor.close)
-        bus = await Bus.connect(settings.nats_url, Role.API)
+        await _check_tables(use_cases.executor.engines)
+        bus = await Bus.connect(
+            settings.nats_url,
+            Role.API,
+            tls=settings.nats_tls(),
+            replicas=settings.nats_replicas,
+            keep_events=settings.keep_events(),
+        )
         stack.push_async_callback(bus.close)
-        await stack.enter_async_context(_loops(settings, use_cases, bus, signals, stop))
-        await stack.enter_async_context(_doors(settings, use_cases))
+        loops = _loops(settings, use_cases, bus, signals, stop)
+        degraded = await stack.enter_async_context(loops)
+        await stack.enter_async_context(_doors(settings, use_cases, degraded))
         await stop.wait()
         _log.info("api_stopping")
 
 
+async def _check_tables(engines: Engines) -> None:
+    """Raise RuntimeError for tables that this version cannot work with.
+
+    A database that does not answer yet may come.
+    """
+    try:
+        await check_tables(engines)
+    except WrongTables as wrong:
+        raise RuntimeError(wrong.detail) from None
+    except Unavailable as away:
+        _log.warning("database_away", error=away.detail)
+
+
 @asynccontextmanager
-async def _doors(settings: ApiSettings, use_cases: UseCases) -> AsyncIterator[None]:
+async def _doors(
+    settings: ApiSettings, use_cases: UseCases, degraded: Callable[[], bool]
+) -> AsyncIterator[None]:
     """Both doors open, over the same use cases in the same loop."""
     limiter = RateLimiter(settings.rate_limit_per_minute)
     host, _, port = settings.http_listen.rpartition(":")
@@ -89,6 +124,7 @@ async def _doors(settings: ApiSettings, use_cases: UseCases) -> AsyncIterator[No
         ready=use_cases.ready,
         limiter=limiter,
         file_slots=settings.slots(),
+        degraded=degraded,
     )
     limits, tls = Limits(max_connections=settings.max_connections), http_tls(settings)
     runner, http_port = await serve_http(app, host, int(port), limits, tls)
@@ -138,27 +174,36 @@ async def _tell_readiness(
 @asynccontextmanager
 async def _loops(
     settings: ApiSettings, use_cases: UseCases, bus: Bus, signals: Signals, stop: asyncio.Event
-) -> AsyncIterator[None]:
-    """The loops behind the doors; one that ends ends the service, to be started anew."""
+) -> AsyncIterator[Callable[[], bool]]:
+    """The loops behind the doors; one that ends ends the service, to be started anew.
+
+    Gives whether the broker keeps them from their work.
+    """
     lease, poll = use_cases.runs.limits.lease, timedelta(seconds=settings.dispatch_seconds)
     letters = use_cases.dead_letters
     cancels = Cancels(bus)
     signals.listen(cancels.notify)
     await bus.ensure_topology(lease)
+    targets = use_cases.subscriptions.targets
+    senders = Senders.build(targets.policy, settings.mail_server(), settings.webhook_ca_file)
+    dispatcher = Dispatcher(bus, use_cases.dispatch, signals, poll, lease)
+    relay = Relay(bus, use_cases.outbox, letters, signals, poll, lease)
     running: list[Coroutine[object, object, None]] = [
         cancels.run(),
         Claims(bus, use_cases.runs, letters).run(),
         Reports(bus, use_cases.runs, letters, lease).run(),
-        Dispatcher(bus, use_cases.dispatch, signals, poll, lease).run(),
-        Relay(bus, use_cases.outbox, letters, signals, poll, lease).run(),
+        dispatcher.run(),
+        relay.run(),
         Scrub(use_cases.blobs, use_cases.links.store, signals).run(),
         Pruner(use_cases.retention).run(),
+        Deliverer(use_cases.sending, senders, signals, poll).run(),
+        *(each.run() for each in listeners(use_cases.executor.engines, signals)),
     ]
     tasks = [asyncio.create_task(loop) for loop in running]
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())
     try:
-        yield
+        yield lambda: not bus.connected or dispatcher.delayed or relay.delayed
     finally:
         for task in tasks:
             task.cancel()

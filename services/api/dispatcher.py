@@ -16,6 +16,7 @@ from services.api.pause import Pause
 from shared.bus import subjects
 from shared.bus.envelope import Envelope
 from shared.bus.errors import BusUnavailable, SubjectTaken, TopologyMissing
+from shared.failpoints import reach
 from shared.stage import wire
 from shared.stage.messages import Command
 
@@ -44,19 +45,24 @@ class Dispatcher:
     poll: timedelta
     ack_wait: timedelta
     _ensure_at: float = field(default=0.0, init=False)
+    _pause: Pause = field(default_factory=Pause, init=False)
+
+    @property
+    def delayed(self) -> bool:
+        """Whether the last try was in vain."""
+        return self._pause.in_trouble
 
     async def run(self) -> None:
         """Dispatch for ever; raises BusClosed when the connection is gone for good."""
-        pause = Pause()
         with self.signals.subscribe(signals.DISPATCH) as due:
             while True:
                 try:
                     more = await self.round()
                 except (BusUnavailable, Unavailable) as error:
                     _log.warning("dispatch_delayed", error=repr(error))
-                    await pause.wait()
+                    await self._pause.wait()
                     continue
-                pause.reset()
+                self._pause.reset()
                 if not more:
                     await due.wait(self.poll.total_seconds())
 
@@ -70,6 +76,7 @@ class Dispatcher:
         troubles = await asyncio.gather(*(self._publish(due) for due in batch))
         out = [due for due, trouble in zip(batch, troubles, strict=True) if trouble is None]
         if out:
+            reach("dispatcher.published")
             await self.dispatch.published(out)
         for trouble in filter(None, troubles):
             if isinstance(trouble, TopologyMissing):

@@ -14,6 +14,7 @@ from services.api.inbound import bury
 from services.api.pause import Pause
 from shared.bus.envelope import Envelope
 from shared.bus.errors import BusUnavailable, MessageTooLarge, TopologyMissing
+from shared.failpoints import reach
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -40,19 +41,24 @@ class Relay:
     ack_wait: timedelta
     # Taken but not sent: kept here, as the outbox would hand them out again only after a while.
     _taken: tuple[OutboxEvent, ...] = field(default=(), init=False)
+    _pause: Pause = field(default_factory=Pause, init=False)
+
+    @property
+    def delayed(self) -> bool:
+        """Whether the last try was in vain."""
+        return self._pause.in_trouble
 
     async def run(self) -> None:
         """Send for ever; raises BusClosed when the connection is gone for good."""
-        pause = Pause()
         with self.signals.subscribe(signals.OUTBOX) as written:
             while True:
                 try:
                     more = await self.round()
                 except (BusUnavailable, Unavailable) as error:
                     _log.warning("events_delayed", error=repr(error))
-                    await pause.wait()
+                    await self._pause.wait()
                     continue
-                pause.reset()
+                self._pause.reset()
                 if not more:
                     await written.wait(self.poll.total_seconds())
 
@@ -67,6 +73,7 @@ class Relay:
         outcomes = tuple(zip(events, troubles, strict=True))
         sent = [event.id for event, trouble in outcomes if trouble is None]
         if sent:
+            reach("relay.published")
             await self.outbox.sent(sent)
         self._taken = tuple(event for event, trouble in outcomes if trouble is not None)
         for trouble in filter(None, troubles):

@@ -16,6 +16,11 @@ class Pause:
 
     _seconds: float = field(default=FIRST_SECONDS, init=False)
 
+    @property
+    def in_trouble(self) -> bool:
+        """Whether all has not been well since the last wait."""
+        return self._seconds != FIRST_SECONDS
+
     async def wait(self) -> None:
         """Wait, and longer the next time."""
         seconds, self._seconds = self._seconds, min(self._seconds * 2, LONGEST_SECONDS)

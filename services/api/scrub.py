@@ -15,6 +15,7 @@ import structlog
 from services.api import signals
 from services.api.domain.errors import Unavailable
 from shared.blobs.base import BlobError
+from shared.failpoints import reach
 
 if TYPE_CHECKING:
     from services.api.signals import Signals
@@ -57,6 +58,7 @@ class Scrub:
         while keys := await self.blobs.doomed(BATCH):
             for key in keys:
                 await self._delete(key)
+            reach("scrub.deleted")
             await self.blobs.forget(keys)
             deleted += len(keys)
         return deleted

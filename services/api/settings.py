@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
+from services.api.domain.keeping import Keep
 from services.api.domain.runs import Limits
 from services.api.domain.storage import Caps
 from services.api.jwt import Trust
+from services.api.notify.server import MailServer
 from services.api.secrets import SecretKeys
+from services.api.use_cases.targets import Targets
 from shared.origin import OriginPolicy
 from shared.settings import ServiceSettings
 
@@ -24,6 +35,7 @@ class ApiSettings(ServiceSettings):
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     database_url: str = ""
+    nats_replicas: Annotated[int, Field(ge=1, le=5)] = 1
     http_listen: str = "127.0.0.1:8080"
     grpc_listen: str = "127.0.0.1:50051"
     public_url: str | None = None
@@ -51,6 +63,20 @@ class ApiSettings(ServiceSettings):
     secrets_key: SecretStr | None = None
     tenant_bytes: NonNegativeInt = 0
     tenant_running: NonNegativeInt = 0
+    webhook_allow_networks: str = ""
+    webhook_allow_ports: str = "443"
+    webhook_ca_file: Path | None = None
+    webhook_retry_scale: PositiveFloat = 1.0
+    smtp_url: SecretStr | None = None
+    mail_from: str = ""
+    keep_tasks_days: NonNegativeFloat = 0.0
+    keep_superseded_days: NonNegativeFloat | None = None
+    keep_keys_days: NonNegativeFloat = 1.0
+    keep_tombstones_days: NonNegativeFloat = 7.0
+    keep_audit_days: NonNegativeFloat = 400.0
+    keep_dead_letters_days: NonNegativeFloat = 90.0
+    keep_deliveries_days: NonNegativeFloat = 30.0
+    keep_events_days: NonNegativeFloat = 7.0
 
     @model_validator(mode="after")
     def _check_policy(self) -> Self:
@@ -95,9 +121,45 @@ class ApiSettings(ServiceSettings):
         """How many files are given out at once: never on more than half of the connections."""
         return min(self.file_slots, max(1, self.max_connections // 2))
 
+    @model_validator(mode="after")
+    def _check_sending(self) -> Self:
+        self.targets()
+        self.mail_server()
+        return self
+
+    def targets(self) -> Targets:
+        """Where webhooks and mail may go. Raises ValueError that names the bad value."""
+        policy = OriginPolicy.from_settings(self.webhook_allow_networks, self.webhook_allow_ports)
+        return Targets(policy, mail=self.smtp_url is not None)
+
+    def mail_server(self) -> MailServer | None:
+        """Who takes mail; None for nobody. Raises ValueError that says why."""
+        if (self.smtp_url is None) != (not self.mail_from):
+            raise ValueError("smtp_url and mail_from are set together.")
+        if self.smtp_url is None:
+            return None
+        return MailServer.parse(self.smtp_url.get_secret_value(), self.mail_from)
+
     def caps(self) -> Caps:
         """What every tenant may have."""
         return Caps(stored_bytes=self.tenant_bytes, running_downloads=self.tenant_running)
+
+    def keep(self) -> Keep:
+        """How long what is finished is kept."""
+        superseded = self.keep_superseded_days
+        return Keep(
+            tasks=_age(self.keep_tasks_days),
+            superseded=timedelta(0) if superseded is None else _age(superseded),
+            keys=_age(self.keep_keys_days),
+            tombstones=_age(self.keep_tombstones_days),
+            audit=_age(self.keep_audit_days),
+            dead_letters=_age(self.keep_dead_letters_days),
+            deliveries=_age(self.keep_deliveries_days),
+        )
+
+    def keep_events(self) -> timedelta | None:
+        """How long the broker keeps events; None is for ever."""
+        return _age(self.keep_events_days)
 
     def trust(self) -> Trust | None:
         """Whose JWTs are believed; None for nobody's. Raises ValueError that says why."""
@@ -122,3 +184,8 @@ class ApiSettings(ServiceSettings):
             max_attempts=self.max_attempts,
             retry_base=timedelta(seconds=self.retry_base_seconds),
         )
+
+
+def _age(days: float) -> timedelta | None:
+    """None, for ever, for 0."""
+    return timedelta(days=days) if days else None

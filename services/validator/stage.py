@@ -15,6 +15,7 @@ from services.validator.profile import UnknownProfileError
 from services.validator.rules.registry import clean
 from services.validator.sandbox import Limits, ValidatorCrashed, inspect_in_child
 from shared.blobs.base import BlobError, BlobMissing
+from shared.failpoints import reach
 from shared.problems import Problem, Severity
 from shared.stage.job import Accepted, Failed, Outcome, Refused, Released
 
@@ -78,6 +79,7 @@ class ValidateStage:
         except ValidatorCrashed as crash:
             _log.error("validator_crash", reason=crash.reason, stderr=crash.log)
             return Failed(problem=_validator_crash(crash.reason))
+        reach("validator.judged")
         return await asyncio.to_thread(_outcome, report, md5, size)
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ATOMIC = 'application/vnd.api+json;ext="https://jsonapi.org/ext/atomic"'
 UNKNOWN = str(UUID(int=7))
 T, K, R = "/api/v1/atmos-import-tasks", "/api/v1/tracks", "/api/v1/records"
+S, D = "/api/v1/subscriptions", "/api/v1/deliveries"
 OPERATIONS = "/api/v1/operations"
 
 
@@ -47,6 +48,7 @@ class Rule:
 
 READ, WRITE = Rule(("tasks:read",)), Rule(("tasks:write",))
 TRACKS_READ, TRACKS_WRITE = Rule(("tracks:read",)), Rule(("tracks:write",))
+LISTEN, TELL = Rule(("subscriptions:read",)), Rule(("subscriptions:write",))
 RECORDS_READ, READ_ONLY = Rule(("records:read",)), Rule(is_refused=True)
 PUBLIC = Rule()
 
@@ -91,6 +93,20 @@ HTTP = {
     f"GET {R}/{{id}}/import-task": Rule(("records:read", "tasks:read")),
     f"GET {R}/{{id}}/relationships/import-task": RECORDS_READ,
     f"PATCH {R}/{{id}}/relationships/import-task": READ_ONLY,
+    f"GET {S}": LISTEN,
+    f"POST {S}": TELL,
+    f"GET {S}/{{id}}": LISTEN,
+    f"PATCH {S}/{{id}}": TELL,
+    f"DELETE {S}/{{id}}": TELL,
+    f"POST {S}/{{id}}/secrets": TELL,
+    f"POST {S}/{{id}}/pings": TELL,
+    f"GET {S}/{{id}}/deliveries": LISTEN,
+    f"GET {D}/{{id}}": LISTEN,
+    f"PATCH {D}/{{id}}": READ_ONLY,
+    f"POST {D}/{{id}}/replays": TELL,
+    f"GET {D}/{{id}}/subscription": LISTEN,
+    f"GET {D}/{{id}}/relationships/subscription": LISTEN,
+    f"PATCH {D}/{{id}}/relationships/subscription": READ_ONLY,
 }
 
 RPCS = {
@@ -114,6 +130,16 @@ RPCS = {
     "ListAuditEntries": ADMIN,
     "GetSettings": ADMIN,
     "UpdateSettings": ADMIN,
+    "ListSubscriptions": "subscriptions:read",
+    "GetSubscription": "subscriptions:read",
+    "CreateSubscription": "subscriptions:write",
+    "UpdateSubscription": "subscriptions:write",
+    "DeleteSubscription": "subscriptions:write",
+    "RotateSubscriptionSecret": "subscriptions:write",
+    "PingSubscription": "subscriptions:write",
+    "ListDeliveries": "subscriptions:read",
+    "GetDelivery": "subscriptions:read",
+    "ReplayDelivery": "subscriptions:write",
     # Of a task, as the walk asks; that of a record needs records:read.
     "GetValidationReport": "tasks:read",
 }
@@ -129,6 +155,7 @@ async def world(core: Core, tmp_path: Path) -> AsyncIterator[World]:
 def _id(world: World, route: str) -> str:
     """What the tenant ``default`` has of a route's type."""
     owned = {T: world.ours.tasks, K: world.ours.tracks, R: world.ours.records}
+    owned |= {S: world.ours.subscriptions, D: world.ours.deliveries}
     return next((id_ for path, id_ in owned.items() if f" {path}" in route), UNKNOWN)
 
 
@@ -137,9 +164,12 @@ def _document(route: str, things: Things, id_: str) -> Any:
     match route.partition(" ")[0], route.rpartition("/")[2]:
         case "POST", "operations":
             return {"atomic:operations": [{"op": "add", "data": new_task(things.tracks)["data"]}]}
-        case "POST", ("tracks" | "download-links") as type_:
-            attributes = {"title": "x"} if type_ == "tracks" else {}
-            return {"data": {"type": type_, "attributes": attributes}}
+        case "POST", ("tracks" | "subscriptions" | "download-links" | "secrets") as type_:
+            needed = {
+                "tracks": {"title": "x"},
+                "subscriptions": {"target": "https://hooks.example.com/"},
+            }
+            return {"data": {"type": type_, "attributes": needed.get(type_, {})}}
         case "POST", "atmos-import-tasks":
             return new_task(things.tracks, secondaryIsrc="USRC12345679")
         case "PATCH", "{id}":
@@ -287,7 +317,7 @@ async def test_after_the_walk_everything_is_as_before(world: World) -> None:
     """The strangers' requests above were refused before anything was done."""
     stranger = f"Bearer {await world.token(ADMIN, tenant=OTHERS)}"
     owner = f"Bearer {await world.token(ADMIN)}"
-    routes = [f"GET {T}/{{id}}", f"GET {K}/{{id}}", f"GET {R}/{{id}}"]
+    routes = [f"GET {each}/{{id}}" for each in (T, K, R, S, D)]
     before = [(await _ask(world, route, owner, _id(world, route))).body for route in routes]
     for route, rule in _walked(world):
         if "{id}" in route and not rule.is_refused:
@@ -301,8 +331,11 @@ def _name(world: World, method: MethodDescriptor, id_: str = "") -> str:
         "ImportTaskService": ("importTasks", world.ours.tasks),
         "TrackService": ("tracks", world.ours.tracks),
         "RecordService": ("records", world.ours.records),
+        "SubscriptionService": ("subscriptions", world.ours.subscriptions),
     }
     if method.containing_service.name == "ValidationReportService":
         return f"importTasks/{id_ or world.ours.tasks}/validationReport"
+    if "Deliver" in method.name:
+        return f"subscriptions/{world.ours.subscriptions}/deliveries/{id_ or world.ours.deliveries}"
     collection, own = owned.get(method.containing_service.name, ("", ""))
     return f"{collection}/{id_ or own}"

@@ -14,6 +14,7 @@ from services.api.domain.principal import ADMIN
 from stagedoor.v1 import audit_service_pb2 as audit
 from stagedoor.v1 import import_task_service_pb2 as tasks
 from stagedoor.v1 import record_service_pb2 as records
+from stagedoor.v1 import subscription_service_pb2 as subscriptions
 from stagedoor.v1 import track_service_pb2 as tracks
 from stagedoor.v1.audit_service_pb2_grpc import AuditServiceStub
 from tests.support.access import ISRC, OTHERS, open_world, things
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 FREE_ISRC = "USRC12345679"
 UNKNOWN = str(UUID(int=7))
-COLLECTIONS = ("/atmos-import-tasks", "/tracks", "/records")
+COLLECTIONS = ("/atmos-import-tasks", "/tracks", "/records", "/subscriptions")
 ATOMIC = 'application/vnd.api+json;ext="https://jsonapi.org/ext/atomic"'
 
 
@@ -64,6 +65,7 @@ async def test_lists_and_filters_over_http(world: World) -> None:
         f"/records?filter[id]={ours.records}",
         f"/records?filter[track-id]={ours.tracks}",
         f"/records?filter[isrc]={ISRC}&include=track,importTask",
+        f"/subscriptions?filter[id]={ours.subscriptions}",
     ]
     for query in queries:
         answer = await who.get(query)
@@ -91,6 +93,7 @@ async def test_lists_and_filters_over_grpc(world: World) -> None:
         (door.records.ListRecords, records.ListRecordsRequest()),
         (door.records.ListRecords, records.ListRecordsRequest(filter=target)),
         (door.records.ListRecords, records.ListRecordsRequest(filter=f'isrc = "{ISRC}"')),
+        (door.subscriptions.ListSubscriptions, subscriptions.ListSubscriptionsRequest()),
     ]
     who = await stranger_there(world)
     for method, request in asked:
@@ -129,7 +132,11 @@ async def test_another_s_track_cannot_be_linked_over_http(world: World) -> None:
 
 async def test_operations_reach_nothing_of_another(world: World) -> None:
     who, ours = await stranger(world), world.ours
-    owned = (("atmos-import-tasks", ours.tasks), ("tracks", ours.tracks))
+    owned = (
+        ("atmos-import-tasks", ours.tasks),
+        ("tracks", ours.tracks),
+        ("subscriptions", ours.subscriptions),
+    )
     for type_, id_ in owned:
         ref = {"type": type_, "id": id_}
         removed = await _operate(who, {"op": "remove", "ref": ref})
@@ -244,6 +251,29 @@ async def test_a_watch_tells_of_its_tenant_only_also_from_another_s_cursor(world
         change = await _told(world, watch.read(), theirs)
         assert change.import_task.name.partition("/")[2] in theirs
         watch.cancel()
+
+
+async def test_deliveries_are_found_below_one_s_own_subscriptions_only(world: World) -> None:
+    ours, door = world.ours, world.door
+    await world.core.use_cases.subscriptions.ping(a_principal(), UUID(ours.subscriptions))
+    below = subscriptions.ListDeliveriesRequest(
+        parent=f"subscriptions/{ours.subscriptions}", page_size=1
+    )
+    mine = await door.subscriptions.ListDeliveries(below, metadata=door.admin)
+    assert (mine.total_size, bool(mine.next_page_token)) == (2, True)
+    for token in ("", mine.next_page_token):
+        below.page_token = token
+        call = door.subscriptions.ListDeliveries(below, metadata=await stranger_there(world))
+        assert (await refused(call)).code in {StatusCode.NOT_FOUND, StatusCode.INVALID_ARGUMENT}
+    path = f"/subscriptions/{ours.subscriptions}/deliveries"
+    assert (await (await stranger(world)).get(path)).status == 404
+    # Nor does a delivery lead to a subscription of others when it is asked for by another's name.
+    others = await things(world.core, OTHERS)
+    crossed = f"subscriptions/{others.subscriptions}/deliveries/{ours.deliveries}"
+    request = subscriptions.GetDeliveryRequest(name=crossed)
+    for who in (door.admin, await stranger_there(world)):
+        answer = await refused(door.subscriptions.GetDelivery(request, metadata=who))
+        assert answer.code is StatusCode.NOT_FOUND
 
 
 async def test_an_event_stream_tells_of_its_tenant_only(world: World) -> None:

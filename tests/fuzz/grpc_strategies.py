@@ -142,14 +142,22 @@ def _scalars(field: FieldDescriptor, world: World) -> st.SearchStrategy[Any]:
 def _likely(name: str, world: World) -> list[str]:
     """Texts that get past the first check of a field with this name."""
     names = [f"importTasks/{world.task}", f"tracks/{world.track}", "importTasks/-", "tracks/"]
+    subscription = f"subscriptions/{world.subscription}"
+    names += [subscription, f"{subscription}/deliveries/{world.delivery}"]
     known = {
         "track": [f"tracks/{world.track}"],
         "master_type": ["masterTypes/atmos", "atmos"],
         "source_uri": ["https://cdn.example.com/m.mp4"],
         "isrc": ["USRC12345678"],
-        "paths": ["source_uri", "isrc", "title", "*", "track", "import_task.isrc"],
+        "paths": [
+            *("source_uri", "isrc", "title", "*", "track", "import_task.isrc"),
+            *("target", "event_types", "enabled", "secret"),
+        ],
         "order_by": ["create_time desc", "create_time", "state,create_time", "state desc asc"],
         "filter": ['state = "STATE_PENDING"', "state=STATE_PENDING OR", "state:* AND NOT x"],
+        "parent": [subscription, "subscriptions/-", "subscriptions/"],
+        "target": [f"tracks/{world.track}", "https://hooks.example.com/in", "mailto:a@example.com"],
+        "event_types": ["stagedoor.import_task.*", "stagedoor.import_task.completed", "*", ".*"],
         "page_token": ["", "AA", "AAAA"],
     }
     return known.get(name, names)

@@ -23,6 +23,7 @@ METHODS = ("GET", "GET", "GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIO
 PARAMETERS = (
     *("page[number]", "page[size]", "page[after]", "page[before]", "page[x]", "page", "sort"),
     *("include", "fields[tracks]", "fields[atmos-import-tasks]", "fields[x]", "fields", "x"),
+    *("fields[subscriptions]", "fields[deliveries]", "filter[state]"),
     *("filter[id]", "filter[status]", "filter[track-id]", "filter[isrc]", "filter[x]", "filter"),
 )
 HEADERS = (
@@ -77,6 +78,8 @@ class World:
     token: str
     track: str
     task: str
+    subscription: str
+    delivery: str
 
     def documents(self) -> list[tuple[str, str, Any]]:
         """Method, target and document of every valid request that has one."""
@@ -94,6 +97,18 @@ class World:
             ("PATCH", f"{one}/relationships/track", linkage),
             ("POST", f"{one}/retry", {}),
             ("POST", f"{PREFIX}/operations", {"atomic:operations": operations}),
+            *self._of_subscriptions(),
+        ]
+
+    def _of_subscriptions(self) -> list[tuple[str, str, Any]]:
+        one = f"{PREFIX}/subscriptions/{self.subscription}"
+        rotation = {"type": "secrets", "attributes": {"overlapSeconds": 60}}
+        return [
+            ("POST", f"{PREFIX}/subscriptions", {"data": _subscription()}),
+            ("PATCH", one, {"data": _subscription() | {"id": self.subscription}}),
+            ("POST", f"{one}/secrets", {"data": rotation}),
+            ("POST", f"{one}/pings", {}),
+            ("POST", f"{PREFIX}/deliveries/{self.delivery}/replays", {}),
         ]
 
     def targets(self) -> list[str]:
@@ -103,15 +118,22 @@ class World:
         tracks = [f"{PREFIX}/tracks", f"{PREFIX}/tracks/{self.track}", f"{PREFIX}/records"]
         others = [f"{one}/relationships/record", f"{one}/retry", f"{one}/events", "/healthz"]
         more = ["operations", "events", "openapi.json", "docs", f"records/{self.task}", ""]
+        told, sent = f"subscriptions/{self.subscription}", f"deliveries/{self.delivery}"
+        more += ["subscriptions", told, sent, *(f"{told}/{n}" for n in ("deliveries", "pings"))]
+        more += [f"{told}/secrets", *(f"{sent}/{n}" for n in ("replays", "subscription"))]
+        more.append(f"{sent}/relationships/subscription")
         return [*ours, *tracks, *others, *(f"{PREFIX}/{each}" for each in more), "/"]
 
 
 def make_world(server: Server) -> World:
-    """A track and a task to try things on."""
+    """A track, a task, a subscription and a delivery to try things on."""
     track = {"data": {"type": "tracks", "attributes": {"title": "A track"}}}
     track_id = _post(server, "tracks", track)
     task = {"data": _task(track_id)}
-    return World(server.token, track_id, _post(server, "atmos-import-tasks", task))
+    task_id = _post(server, "atmos-import-tasks", task)
+    subscription = _post(server, "subscriptions", {"data": _subscription()})
+    delivery = _post(server, f"subscriptions/{subscription}/pings", {})
+    return World(server.token, track_id, task_id, subscription, delivery)
 
 
 def _task(track: str) -> dict[str, Any]:
@@ -120,6 +142,16 @@ def _task(track: str) -> dict[str, Any]:
         "attributes": {"url": "https://cdn.example.com/m.mp4", "secondaryIsrc": "USRC12345678"},
         "relationships": {"track": {"data": {"type": "tracks", "id": track}}},
     }
+
+
+def _subscription() -> dict[str, Any]:
+    attributes = {
+        "target": "https://hooks.example.com/in",
+        "eventTypes": ["stagedoor.import_task.*"],
+        "description": "Ours",
+        "enabled": True,
+    }
+    return {"type": "subscriptions", "attributes": attributes}
 
 
 def _post(server: Server, kind: str, document: object) -> str:

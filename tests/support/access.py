@@ -16,6 +16,7 @@ import stagedoor.v1
 from services.api.domain.principal import ADMIN, SCOPES
 from services.api.http.server import make_app
 from services.api.jwt import JwtVerifier
+from services.api.use_cases.subscriptions import SubscriptionFields
 from services.api.use_cases.tokens import Tokens
 from tests.support import identity
 from tests.support.core import a_principal
@@ -44,6 +45,8 @@ class Things:
     tracks: str
     tasks: str
     records: str
+    subscriptions: str
+    deliveries: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +112,15 @@ async def open_world(core: Core, folder: Path) -> AsyncIterator[World]:
 
 
 async def things(core: Core, tenant: str) -> Things:
-    """A tenant's track, its completed task and its record."""
+    """A tenant's track, its completed task, its record, its subscription and a delivery."""
     task: Task = await core.complete(await core.task(ISRC, a_principal(tenant)))
     assert task.target is not None
-    return Things(str(task.target.id), str(task.id), str(task.record_id))
+    use_cases, who = core.use_cases.subscriptions, a_principal(tenant)
+    fields = SubscriptionFields(target="https://hooks.example.com/")
+    subscription = (await use_cases.create(who, fields)).subscription.id
+    delivery = (await use_cases.ping(who, subscription)).id
+    ids = (task.target.id, task.id, task.record_id, subscription, delivery)
+    return Things(*map(str, ids))
 
 
 def http_routes(app: web.Application) -> set[str]:

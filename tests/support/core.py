@@ -21,12 +21,12 @@ from services.api.domain.lifecycle import Stage
 from services.api.domain.principal import SCOPES, Principal
 from services.api.domain.runs import Accepted, Go, Limits, Run, Stored
 from services.api.domain.task import Master, Target, Task
-from services.api.grpc.messages import event_payload
+from services.api.grpc.messages import event_data, event_payload
 from services.api.secrets import SecretKeys
 from services.api.signals import Signals
 from services.api.use_cases.import_tasks import TaskFields
 from services.api.use_cases.tracks import TrackFields
-from services.api.use_cases.use_cases import NO_CAPS, UseCases
+from services.api.use_cases.use_cases import KEEP, NO_CAPS, PUBLIC_TARGETS, UseCases
 from shared.blobs.local import LocalStore
 from shared.origin import OriginPolicy
 
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.api.domain.catalogue import Track
+    from services.api.domain.keeping import Keep
     from services.api.domain.lifecycle import Status
     from services.api.domain.storage import Caps
+    from services.api.use_cases.targets import Targets
     from shared.blobs.base import BlobStore
     from tests.support.postgres import PostgresServer
 
@@ -133,6 +135,9 @@ async def open_core(
     keys: SecretKeys | None = None,
     store: BlobStore | None = None,
     caps: Caps = NO_CAPS,
+    targets: Targets = PUBLIC_TARGETS,
+    retry_scale: float = 1.0,
+    keep: Keep = KEEP,
 ) -> AsyncIterator[Core]:
     """The use cases over a database whose tables exist; silence is believed at once."""
     engines, signals = open_engines(url), Signals()
@@ -145,7 +150,11 @@ async def open_core(
         PROFILES,
         store=store or NOWHERE,
         keys=keys or SecretKeys.generate(),
+        describe=event_data,
         caps=caps,
+        targets=targets,
+        retry_scale=retry_scale,
+        keep=keep,
     )
     try:
         yield Core(use_cases, signals, engines)

@@ -19,6 +19,7 @@ from services.api.grpc.codes import DOMAIN
 from services.api.grpc.server import GrpcServer, serve
 from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceStub
 from stagedoor.v1.record_service_pb2_grpc import RecordServiceStub
+from stagedoor.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from stagedoor.v1.track_service_pb2_grpc import TrackServiceStub
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceAsyncStub
     from stagedoor.v1.record_service_pb2_grpc import RecordServiceAsyncStub
+    from stagedoor.v1.subscription_service_pb2_grpc import SubscriptionServiceAsyncStub
     from stagedoor.v1.track_service_pb2_grpc import TrackServiceAsyncStub
     from tests.support.core import Core
 
@@ -43,6 +45,7 @@ class Door:
     tasks: ImportTaskServiceAsyncStub
     tracks: TrackServiceAsyncStub
     records: RecordServiceAsyncStub
+    subscriptions: SubscriptionServiceAsyncStub
 
     @property
     def address(self) -> str:
@@ -141,6 +144,7 @@ async def open_door(core: Core, **limits: Any) -> AsyncIterator[Door]:
                 ImportTaskServiceStub(channel),
                 TrackServiceStub(channel),
                 RecordServiceStub(channel),
+                SubscriptionServiceStub(channel),
             )
             yield Door(core, server, channel, token, *stubs)
     finally:

@@ -29,6 +29,7 @@ ATOMIC_TYPE = f'{MEDIA_TYPE};ext="https://jsonapi.org/ext/atomic"'
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SECRET = re.compile(r"expires=\d+&signature=[\w-]{43}", re.ASCII)
+_WHSEC = re.compile(r"whsec_[\w+/]{43}=", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -73,6 +74,29 @@ async def _play(recorder: _Recorder, core: Core) -> None:
     new_link = {"data": {"type": "download-links", "attributes": {"ttlSeconds": 600}}}
     at = f"/records/{record_id}/download-links"
     await recorder.add("createRecordsDownloadLinks", "POST", at, new_link)
+    await _play_subscriptions(recorder)
+
+
+async def _play_subscriptions(recorder: _Recorder) -> None:
+    new = {
+        "target": "https://hooks.example.com/stagedoor",
+        "eventTypes": ["stagedoor.import_task.completed"],
+        "description": "The catalogue",
+    }
+    wanted: Any = {"data": {"type": "subscriptions", "attributes": new}}
+    id_ = await recorder.add("createSubscriptions", "POST", "/subscriptions", wanted)
+    at = f"/subscriptions/{id_}"
+    off = {"type": "subscriptions", "id": id_, "attributes": {"eventTypes": []}}
+    await recorder.add("changeSubscriptions", "PATCH", at, {"data": off})
+    await recorder.add("getSubscriptions", "GET", at)
+    await recorder.add("listSubscriptions", "GET", "/subscriptions")
+    rotation = {"data": {"type": "secrets", "attributes": {"overlapSeconds": 3600}}}
+    await recorder.add("createSubscriptionsSecrets", "POST", f"{at}/secrets", rotation)
+    sent = await recorder.act("pingSubscriptions", f"{at}/pings")
+    filtered = f"{at}/deliveries?filter[state]=pending"
+    await recorder.add("listSubscriptionsDeliveries", "GET", filtered)
+    await recorder.add("getDeliveries", "GET", f"/deliveries/{sent}")
+    await recorder.act("replayDeliveries", f"/deliveries/{sent}/replays")
 
 
 def _track(id_: str | None = None) -> dict[str, Any]:
@@ -88,13 +112,20 @@ class _Recorder:
     recorded: dict[str, Any] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
 
+    async def act(self, id_: str, path: str) -> str:
+        """As ``add``, of an action, which takes no document."""
+        return self._keep(id_, None, await self.client.request("POST", path))
+
     async def add(self, id_: str, method: str, path: str, document: Any = None) -> str:
         """The id of the resource that was answered, if it is one."""
-        answer = await self._ask(id_, method, path, document)
+        return self._keep(id_, document, await self._ask(id_, method, path, document))
+
+    def _keep(self, id_: str, document: Any, answer: Answer) -> str:
         assert answer.status in {200, 201}, (id_, answer.body)
         exchange = {"request": document, "status": answer.status, "response": answer.document}
         text = msgspec.json.encode(exchange).decode()
         text = _MOMENT.sub("2026-01-02T03:04:05.678901Z", _UUID.sub(self._stable, text))
+        text = _WHSEC.sub(f"whsec_{'Ab3+' * 10}xyz=", text)
         text = _SECRET.sub(f"expires=1767323645&signature={'Ab3_' * 10}xyz", text)
         self.recorded[id_] = msgspec.json.decode(text)
         data = answer.document.get("data")

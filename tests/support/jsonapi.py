@@ -83,6 +83,14 @@ class Client:
         assert answer.status == 201, answer.body
         return str(answer.document["data"]["id"])
 
+    async def subscribe(self, **attributes: object) -> str:
+        """The id of a new subscription."""
+        target = {"target": "https://hooks.example.com/in"}
+        data = {"type": "subscriptions", "attributes": target | attributes}
+        answer = await self.send("POST", "/subscriptions", {"data": data})
+        assert answer.status == 201, answer.body
+        return str(answer.document["data"]["id"])
+
     async def create_task(self, track: str, **attributes: object) -> Answer:
         """Ask for a task for a track."""
         return await self.send("POST", "/atmos-import-tasks", new_task(track, **attributes))

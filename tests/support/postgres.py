@@ -39,11 +39,16 @@ SETTINGS = {
 
 
 _BECOME = """
-import os, sys
-uid, gid, *command = sys.argv[1:]
+import ctypes, os, sys
+parent, uid, gid, *command = sys.argv[1:]
+libc = ctypes.CDLL(None)
 os.setgroups([])
 os.setgid(int(gid))
 os.setuid(int(uid))
+if int(parent) and sys.platform == "linux":
+    libc.prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL; now, as a change of user takes it back
+if int(parent) not in {0, os.getppid()}:
+    sys.exit(1)
 os.execv(command[0], command)
 """
 
@@ -51,11 +56,14 @@ os.execv(command[0], command)
 class PostgresServer:
     """One cluster in a folder of its own; ``start`` and ``kill`` may be repeated on its data."""
 
-    def __init__(self) -> None:
-        """Make the cluster; nothing runs yet. ``settings`` may be changed between two starts."""
+    def __init__(self, *, tied: bool = False) -> None:
+        """Make the cluster; nothing runs yet. ``settings`` may be changed between two starts.
+
+        A server that is ``tied`` and run by root dies with the very thread that started it.
+        """
         self.settings = dict(SETTINGS)
         self._folder = Path(tempfile.mkdtemp(prefix="stagedoor-pg-"))
-        self._as = _unprivileged()
+        self._as = _unprivileged(os.getpid() if tied else 0)
         self._install = self._reachable_install()
         self._process: subprocess.Popen[bytes] | None = None
         self._names = count(1)
@@ -162,7 +170,7 @@ class PostgresServer:
             os.chown(folder, *map(int, self._as[-2:]))
 
 
-def _unprivileged() -> tuple[str, ...]:
+def _unprivileged(parent: int) -> tuple[str, ...]:
     """What to put before a command so that the server will run: nothing unless this is root.
 
     Root becomes a known harmless user by a program of its own, not by subprocess's ``user``: that
@@ -172,7 +180,8 @@ def _unprivileged() -> tuple[str, ...]:
         return ()
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
     entry = known.get("postgres") or known["nobody"]
-    return (sys.executable, "-ISc", _BECOME, str(entry.pw_uid), str(entry.pw_gid))
+    ids = (str(entry.pw_uid), str(entry.pw_gid))
+    return (sys.executable, "-ISc", _BECOME, str(parent), *ids)
 
 
 @pytest.fixture(scope="session")

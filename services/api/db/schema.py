@@ -17,7 +17,7 @@ from sqlalchemy import column, delete, insert, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
 from services.api.db.tables import compatibility
-from services.api.domain.errors import Unavailable
+from services.api.domain.errors import Unavailable, WrongTables
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parent / "migrations"
 UPGRADE = "Run `stagedoor db upgrade`."
 _version = table("alembic_version", column("version_num"))
-
-
-class WrongTables(Unavailable):
-    """This version cannot work with the tables as they are."""
 
 
 async def check_tables(engines: Engines) -> None:

@@ -1,4 +1,4 @@
-"""Tasks and tracks as JSON, to be given again as they were."""
+"""Tasks, tracks, subscriptions and deliveries as JSON, to be given again as they were."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import Table, Uuid
 
+from services.api.db.delivery_rows import delivery_from, delivery_values
 from services.api.db.rows import task_from, task_values, track_from, track_values
-from services.api.db.tables import import_tasks, tracks
+from services.api.db.subscription_rows import subscription_from, subscription_values
+from services.api.db.tables import deliveries, import_tasks, subscriptions, tracks
 from services.api.db.types import UtcDateTime
 from services.api.domain.catalogue import Track
+from services.api.domain.subscriptions import Delivery, Subscription
 from services.api.domain.task import Task
 
-Item = Task | Track | None
+Item = Task | Track | Subscription | Delivery | None
 
 
 def dump(item: Item) -> Any:
@@ -24,6 +27,10 @@ def dump(item: Item) -> Any:
             return {"kind": import_tasks.name, **_plain(task_values(item))}
         case Track():
             return {"kind": tracks.name, **_plain(track_values(item))}
+        case Subscription():
+            return {"kind": subscriptions.name, **_plain(subscription_values(item))}
+        case Delivery():
+            return {"kind": deliveries.name, **_plain(delivery_values(item))}
         case None:
             return None
 
@@ -34,6 +41,10 @@ def load(dumped: Any) -> Item:
         return None
     if dumped["kind"] == import_tasks.name:
         return task_from(_typed(import_tasks, dumped))
+    if dumped["kind"] == subscriptions.name:
+        return subscription_from(_typed(subscriptions, dumped))
+    if dumped["kind"] == deliveries.name:
+        return delivery_from(_typed(deliveries, dumped))
     return track_from(_typed(tracks, dumped))
 
 

@@ -50,6 +50,8 @@ tracks = Table(
     Index(None, "tenant", "updated_at", "id"),
 )
 
+# As it stands in an index: with parameters in its place neither database would use the index.
+IS_FAILED = f"status IN ('{Status.DOWNLOAD_FAILED}', '{Status.VALIDATION_FAILED}')"
 RUNNING_DOWNLOADS = "ix_import_tasks_running_downloads"
 _RUNNING_DOWNLOAD = f"status = '{Status.DOWNLOADING}' AND run_id IS NOT NULL"
 
@@ -110,6 +112,13 @@ import_tasks = Table(
         "status",
         sqlite_where=text(_RUNNING_DOWNLOAD),
         postgresql_where=text(_RUNNING_DOWNLOAD),
+    ),
+    # Only they are removed by age.
+    Index(
+        "ix_import_tasks_failed",
+        "updated_at",
+        sqlite_where=text(IS_FAILED),
+        postgresql_where=text(IS_FAILED),
     ),
     # Those that were started again: only they leave reports that nobody needs.
     Index(
@@ -296,6 +305,13 @@ idempotency_keys = Table(
     Index(None, "created_at"),
 )
 
+compatibility = Table(
+    "compatibility",
+    metadata,
+    # The oldest revision whose programs can work with these tables: one row; see schema.py.
+    Column("oldest_revision", String(32), primary_key=True),
+)
+
 audit_log = Table(
     "audit_log",
     metadata,
@@ -307,4 +323,73 @@ audit_log = Table(
     Column("address", String(255), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "tenant", "id"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("target", String(2048), nullable=False),
+    Column("event_types", Json, nullable=False),
+    Column("description", String(255), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    # Null while it is enabled.
+    Column("disabled_reason", String(16)),
+    Column("failing_since", UtcDateTime),
+    # Encrypted; see use_cases/signing.py. The older one signs until its time is over.
+    Column("secret", LargeBinary, nullable=False),
+    Column("older_secret", LargeBinary),
+    Column("older_until", UtcDateTime),
+    Index(None, "tenant", "id"),
+)
+
+_DUE = "due_at IS NOT NULL"
+_ONCE = "subscription_id IS NULL"
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    # No foreign key: who writes an event waits for nobody who deletes a subscription.
+    # Null for a target that is told of one event only.
+    Column("subscription_id", Uuid),
+    Column("target", String(2048), nullable=False),
+    # See domain/subscriptions.py, host_of.
+    Column("host", String(255), nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("event_type", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # Null when it is final, and while the subscription is disabled.
+    Column("due_at", UtcDateTime),
+    Column("taken_until", UtcDateTime),
+    Column("attempts", Integer, nullable=False),
+    # Somebody asked for it, a ping or a replay: its failure does not disable.
+    Column("asked", Boolean, nullable=False),
+    Column("last_status", Integer),
+    Column("last_error", String(64)),
+    Column("last_tried_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Index("uq_deliveries_event", "subscription_id", "event_id", unique=True),
+    Index(
+        "uq_deliveries_once",
+        "event_id",
+        "target",
+        unique=True,
+        sqlite_where=text(_ONCE),
+        postgresql_where=text(_ONCE),
+    ),
+    Index("ix_deliveries_subscription_id_id", "subscription_id", "id"),
+    Index("ix_deliveries_created_at", "created_at"),
+    Index(
+        "ix_deliveries_due_at",
+        "due_at",
+        sqlite_where=text(_DUE),
+        postgresql_where=text(_DUE),
+    ),
 )

@@ -9,18 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from uuid_utils.compat import uuid7
 
 from services.api import signals
-from services.api.db import lists
+from services.api.db import delivery_rows, lists
 from services.api.db.rows import task_values, to_task
-from services.api.db.tables import import_tasks, outbox, tombstones
+from services.api.db.tables import IS_FAILED, import_tasks, outbox, records, tombstones
 from services.api.domain.lifecycle import FAILED, Status
 from services.api.domain.storage import unjudged_bytes
+from services.api.domain.subscriptions import Event, event_body
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -46,11 +47,19 @@ class EventEncoder(Protocol):
         """Encode the task as it is now."""
 
 
+class EventDescriber(Protocol):
+    """Makes what receivers of webhooks and mail are told of a task."""
+
+    def __call__(self, task: Task, *, deleted: bool) -> Mapping[str, object]:
+        """The task as it is now, as JSON without anything that is secret."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskRows:
     """Reads and writes the rows of import tasks."""
 
     encode: EventEncoder
+    describe: EventDescriber
 
     def insert(self, transaction: Transaction, task: Task) -> None:
         """Add a task."""
@@ -107,16 +116,23 @@ class TaskRows:
     def _write_event(
         self, transaction: Transaction, task: Task, status: str, now: datetime
     ) -> None:
+        id_, type_, deleted = uuid7(), EVENT_TYPE.format(status=status), status == DELETED
         transaction.connection.execute(
             outbox.insert().values(
-                id=uuid7(),
+                id=id_,
                 subject=EVENT_SUBJECT.format(tenant=task.tenant, status=status),
-                type=EVENT_TYPE.format(status=status),
-                payload=self.encode(task, deleted=status == DELETED, now=now),
+                type=type_,
+                payload=self.encode(task, deleted=deleted, now=now),
                 time=now,
             )
         )
         transaction.notify(signals.OUTBOX)
+
+        def event() -> Event:
+            body = event_body(type_, now, self.describe(task, deleted=deleted))
+            return Event(id=id_, type=type_, body=body)
+
+        delivery_rows.tell(transaction, task.tenant, type_, event)
 
 
 def find(connection: Connection, tenant: str, id_: UUID) -> Task | None:
@@ -180,3 +196,14 @@ def keys_in_use(connection: Connection, keys: Collection[str]) -> set[str]:
     column = import_tasks.c.blob_key
     needs = import_tasks.c.status.not_in(FAILED)
     return set(connection.scalars(select(column).where(column.in_(keys), needs)))
+
+
+def fetch_failed(connection: Connection, before: datetime, limit: int) -> list[UUID]:
+    """Some tasks that failed before a moment and have no valid record, oldest first."""
+    valid = select(records.c.id).where(
+        records.c.task_id == import_tasks.c.id, records.c.superseded_at.is_(None)
+    )
+    query = select(import_tasks.c.id).where(
+        text(IS_FAILED), import_tasks.c.updated_at < before, ~valid.exists()
+    )
+    return list(connection.scalars(query.order_by(import_tasks.c.updated_at).limit(limit)))

@@ -7,6 +7,7 @@ Refusal
 ├── RelatedNotFound     a resource that the request names does not exist
 ├── StateConflict       the task's status does not allow this
 ├── InUse               something still depends on it
+├── TooManySubscriptions  the tenant may have no more of them
 ├── EtagMismatch        somebody else changed it meanwhile
 ├── KeyReused           the idempotency key stands for another request
 ├── OperationRefused    one of several operations was refused, and so all
@@ -41,7 +42,8 @@ class Violation:
     """One wrong value.
 
     ``field`` is the core's name (source_uri, isrc, declared_md5, target, title); ``code`` is one of
-    required, invalid, too_long, taken, not_https, address_refused, port_refused, header_refused;
+    required, invalid, too_long, taken, not_https, address_refused, port_refused, header_refused,
+    mail_unavailable;
     ``detail`` says what would be right. ``member`` names a part of the field: a header field.
     """
 
@@ -117,6 +119,12 @@ class InUse(Refusal):
     reason = "IN_USE"
 
 
+class TooManySubscriptions(Refusal):
+    """The tenant may have no more subscriptions. Delete one first."""
+
+    reason = "TOO_MANY_SUBSCRIPTIONS"
+
+
 class EtagMismatch(Refusal):
     """The resource has changed since it was read. Read it again."""
 
@@ -172,3 +180,7 @@ class Unavailable(Refusal):
     """The service cannot answer now. Try again."""
 
     reason = "UNAVAILABLE"
+
+
+class WrongTables(Unavailable):
+    """This version cannot work with the tables as they are."""

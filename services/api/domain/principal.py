@@ -9,7 +9,16 @@ from services.api.domain.errors import ScopeMissing
 
 ADMIN = "admin"
 SCOPES = frozenset(
-    {"tasks:read", "tasks:write", "tracks:read", "tracks:write", "records:read", ADMIN}
+    {
+        "tasks:read",
+        "tasks:write",
+        "tracks:read",
+        "tracks:write",
+        "records:read",
+        "subscriptions:read",
+        "subscriptions:write",
+        ADMIN,
+    }
 )
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 """A tenant's name: it is a token of NATS subjects and a folder of the blob store."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.api.domain.lifecycle import Status
+    from services.api.domain.subscriptions import DeliveryState
 
 Order = tuple[tuple[str, bool], ...]
 """Names of fields, each with whether it descends; by ``created_at`` when empty."""
@@ -54,6 +55,20 @@ class TrackQuery(Slice):
     """Which tracks; ordered by created_at, updated_at."""
 
     ids: frozenset[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionQuery(Slice):
+    """Which subscriptions; ordered by created_at, updated_at."""
+
+    ids: frozenset[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryQuery(Slice):
+    """Which deliveries of a subscription; ordered by created_at."""
+
+    states: frozenset[DeliveryState] | None = None
 
 
 def key_fields(order: Order) -> Order:

@@ -26,12 +26,14 @@ ANSWERS: Mapping[type[errors.Refusal], Answer] = {
     errors.RelatedNotFound: Answer("NOT_FOUND", 404),
     errors.StateConflict: Answer("FAILED_PRECONDITION", 409),
     errors.InUse: Answer("FAILED_PRECONDITION", 409),
+    errors.TooManySubscriptions: Answer("FAILED_PRECONDITION", 409),
     errors.EtagMismatch: Answer("ABORTED", 412),
     errors.KeyReused: Answer("INVALID_ARGUMENT", 422),
     errors.RateLimited: Answer("RESOURCE_EXHAUSTED", 429),
     errors.Unauthenticated: Answer("UNAUTHENTICATED", 401),
     errors.ScopeMissing: Answer("PERMISSION_DENIED", 403),
     errors.Unavailable: Answer("UNAVAILABLE", 503),
+    errors.WrongTables: Answer("UNAVAILABLE", 503),
 }
 
 ISRC_TAKEN = Answer("ALREADY_EXISTS", 422)

@@ -28,6 +28,7 @@ SCOPES: Final = {
     "stagedoor.v1.ImportTaskService": (("tasks:read",), "tasks:write"),
     "stagedoor.v1.TrackService": (("tracks:read",), "tracks:write"),
     "stagedoor.v1.RecordService": (("records:read",), ADMIN),
+    "stagedoor.v1.SubscriptionService": (("subscriptions:read",), "subscriptions:write"),
     "stagedoor.v1.AuditService": ((ADMIN,), ADMIN),
     "stagedoor.v1.SettingsService": ((ADMIN,), ADMIN),
     # Which of the two it is depends on whose report is asked for.

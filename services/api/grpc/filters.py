@@ -13,7 +13,8 @@ field.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from services.api.domain.errors import InvalidQuery
 from services.api.domain.lifecycle import Status
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from uuid import UUID
 
+State = TypeVar("State", bound=StrEnum)
 Filter = dict[str, frozenset[str]]
 
 _TOKEN: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[=:]|[A-Za-z0-9_./-]+)', re.DOTALL)
@@ -46,9 +48,14 @@ def parse_filter(text: str, fields: Collection[str]) -> Filter:
 
 def statuses(values: Collection[str] | None) -> frozenset[Status] | None:
     """The statuses that states stand for, with or without their prefix; raises InvalidQuery."""
+    return states(values, Status)
+
+
+def states(values: Collection[str] | None, kind: type[State]) -> frozenset[State] | None:
+    """The same for states of any kind."""
     if values is None:
         return None
-    known = {status.name: status for status in Status}
+    known = {state.name: state for state in kind}
     wanted = {value.removeprefix(STATE_PREFIX) for value in values}
     if unknown := wanted - known.keys():
         raise _refusal(f"There is no state {min(unknown)[:_EXCERPT]!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.api.grpc.etags import etag_of
@@ -14,7 +14,9 @@ from services.api.grpc.names import (
     IMPORT_TASKS,
     RECORDS,
     SETTINGS,
+    SUBSCRIPTIONS,
     TRACKS,
+    delivery_of,
     name_of,
     report_of,
 )
@@ -24,13 +26,15 @@ from stagedoor.v1.import_task_service_pb2 import ImportTask, WatchImportTasksRes
 from stagedoor.v1.problem_pb2 import Format, Problem
 from stagedoor.v1.record_service_pb2 import DownloadLink, Record
 from stagedoor.v1.settings_service_pb2 import Settings
+from stagedoor.v1.subscription_service_pb2 import Delivery, Subscription
 from stagedoor.v1.track_service_pb2 import Track
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
+    from uuid import UUID
 
-    from services.api.domain import catalogue
+    from services.api.domain import catalogue, subscriptions
     from services.api.domain.lifecycle import Status
     from services.api.domain.links import Link
     from services.api.domain.task import Finding, Progress, Target, Task
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
 
 STATE_PREFIX = "STATE_"
 _MASTER_TYPE_PREFIX = "MASTER_TYPE_"
+MAX_TOLD_PROBLEMS = 20
+"""Of a task in a webhook, which should be small; the validation report has them all."""
 
 
 def import_task(task: Task) -> ImportTask:
@@ -106,6 +112,44 @@ def download_link(link: Link) -> DownloadLink:
     return DownloadLink(uri=link.url, expire_time=_timestamp(link.expires_at))
 
 
+def subscription(subscription: subscriptions.Subscription, secret: str = "") -> Subscription:
+    """The subscription as clients see it, with its secret for who just got it."""
+    reason = subscription.disabled_reason
+    return Subscription(
+        name=name_of(SUBSCRIPTIONS, subscription.id),
+        target=subscription.target,
+        event_types=subscription.event_types,
+        description=subscription.description,
+        enabled=subscription.enabled,
+        disabled_reason=Subscription.DisabledReason.Value(
+            f"DISABLED_REASON_{reason.name if reason else 'UNSPECIFIED'}"
+        ),
+        fail_time=_timestamp(subscription.failing_since),
+        secret=secret,
+        create_time=_timestamp(subscription.created_at),
+        update_time=_timestamp(subscription.updated_at),
+        etag=etag_of(subscription.version),
+    )
+
+
+def delivery(subscription_id: UUID, delivery: subscriptions.Delivery) -> Delivery:
+    """The delivery of a subscription as clients see it."""
+    return Delivery(
+        name=delivery_of(subscription_id, delivery.id),
+        event=str(delivery.event_id),
+        event_type=delivery.event_type,
+        target=delivery.target,
+        state=Delivery.State.Value(STATE_PREFIX + delivery.state.name),
+        attempts=delivery.attempts,
+        last_status=delivery.last_status,
+        last_error=delivery.last_error or "",
+        last_attempt_time=_timestamp(delivery.last_tried_at),
+        next_attempt_time=_timestamp(delivery.due_at),
+        create_time=_timestamp(delivery.created_at),
+        end_time=_timestamp(delivery.ended_at),
+    )
+
+
 def settings(settings: catalogue.Settings) -> Settings:
     """The settings as clients see them."""
     return Settings(
@@ -147,6 +191,17 @@ def event_payload(task: Task, *, deleted: bool, now: datetime) -> bytes:
         seen = ImportTask(name=seen.name, generation=seen.generation, version=seen.version)
     event = ImportTaskEvent(import_task=seen, deleted=deleted, event_time=_timestamp(now))
     return event.SerializeToString(deterministic=True)
+
+
+def event_data(task: Task, *, deleted: bool) -> Mapping[str, object]:
+    """The same for webhooks and mail, as JSON: without the URL, which may be a signed one."""
+    seen = import_task(task)
+    if deleted:
+        seen = ImportTask(name=seen.name, generation=seen.generation, version=seen.version)
+    seen.ClearField("source_uri")
+    del seen.problems[MAX_TOLD_PROBLEMS:]
+    told: dict[str, object] = {"importTask": MessageToDict(seen)}
+    return told | {"deleted": True} if deleted else told
 
 
 def state(status: Status) -> ImportTask.State.ValueType:

@@ -10,6 +10,8 @@ from services.api.domain.errors import InvalidFields, Violation
 IMPORT_TASKS: Final = "importTasks"
 TRACKS: Final = "tracks"
 RECORDS: Final = "records"
+SUBSCRIPTIONS: Final = "subscriptions"
+DELIVERIES: Final = "deliveries"
 AUDIT_ENTRIES: Final = "auditEntries"
 SETTINGS: Final = "settings"
 REPORT: Final = "validationReport"
@@ -23,6 +25,11 @@ def name_of(collection: str, id_: UUID) -> str:
 def report_of(collection: str, id_: UUID) -> str:
     """The name of a resource's validation report, as ``importTasks/{uuid}/validationReport``."""
     return f"{name_of(collection, id_)}/{REPORT}"
+
+
+def delivery_of(subscription: UUID, id_: UUID) -> str:
+    """The name of a delivery, as ``subscriptions/{uuid}/deliveries/{uuid}``."""
+    return f"{name_of(SUBSCRIPTIONS, subscription)}/{name_of(DELIVERIES, id_)}"
 
 
 def parse(name: str, collection: str) -> UUID | None:
@@ -51,6 +58,18 @@ def require_report(name: str) -> tuple[str, UUID]:
     if not name:
         raise InvalidFields(Violation("name", "required", "The name is required."))
     detail = f"The name must look like {IMPORT_TASKS}/{{uuid}}/{REPORT} or {RECORDS}/{{uuid}}/…."
+    raise InvalidFields(Violation("name", "invalid", detail))
+
+
+def require_delivery(name: str) -> tuple[UUID, UUID]:
+    """The ids of the subscription and the delivery in a name; raises InvalidFields."""
+    above, _, below = name.partition(f"/{DELIVERIES}/")
+    subscription, id_ = parse(above, SUBSCRIPTIONS), parse(f"{DELIVERIES}/{below}", DELIVERIES)
+    if subscription and id_:
+        return subscription, id_
+    if not name:
+        raise InvalidFields(Violation("name", "required", "The name is required."))
+    detail = f"The name must look like {SUBSCRIPTIONS}/{{uuid}}/{DELIVERIES}/{{uuid}}."
     raise InvalidFields(Violation("name", "invalid", detail))
 
 

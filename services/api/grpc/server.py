@@ -15,6 +15,7 @@ from services.api.grpc.interceptors import MAX_SECONDS, chain
 from services.api.grpc.mapping import MAX_BATCH_BYTES
 from services.api.grpc.records import RecordServicer
 from services.api.grpc.settings import SettingsServicer
+from services.api.grpc.subscriptions import SubscriptionServicer
 from services.api.grpc.tracks import TrackServicer
 from services.api.grpc.validation_reports import ValidationReportServicer
 from stagedoor.v1 import (
@@ -22,6 +23,7 @@ from stagedoor.v1 import (
     import_task_service_pb2,
     record_service_pb2,
     settings_service_pb2,
+    subscription_service_pb2,
     track_service_pb2,
     validation_report_service_pb2,
 )
@@ -29,6 +31,9 @@ from stagedoor.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_serv
 from stagedoor.v1.import_task_service_pb2_grpc import add_ImportTaskServiceServicer_to_server
 from stagedoor.v1.record_service_pb2_grpc import add_RecordServiceServicer_to_server
 from stagedoor.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
+from stagedoor.v1.subscription_service_pb2_grpc import (
+    add_SubscriptionServiceServicer_to_server,
+)
 from stagedoor.v1.track_service_pb2_grpc import add_TrackServiceServicer_to_server
 from stagedoor.v1.validation_report_service_pb2_grpc import (
     add_ValidationReportServiceServicer_to_server,
@@ -53,6 +58,7 @@ SERVICES: Final = tuple(
         record_service_pb2,
         audit_service_pb2,
         settings_service_pb2,
+        subscription_service_pb2,
         validation_report_service_pb2,
     )
     for service in file.DESCRIPTOR.services_by_name.values()
@@ -145,6 +151,8 @@ def _add_services(server: aio.Server, use_cases: UseCases, stopping: asyncio.Eve
     add_RecordServiceServicer_to_server(records, server)
     add_AuditServiceServicer_to_server(AuditServicer(use_cases.audit), server)
     add_SettingsServiceServicer_to_server(SettingsServicer(use_cases.settings), server)
+    subscriptions = SubscriptionServicer(use_cases.subscriptions, use_cases.deliveries)
+    add_SubscriptionServiceServicer_to_server(subscriptions, server)
     reports = ValidationReportServicer(use_cases.reports)
     add_ValidationReportServiceServicer_to_server(reports, server)
 

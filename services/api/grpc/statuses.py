@@ -25,7 +25,7 @@ from services.api.domain.errors import (
 )
 from services.api.domain.reasons import answer
 from services.api.grpc.codes import DOMAIN, INTERNAL, METHOD_UNKNOWN
-from services.api.grpc.names import IMPORT_TASKS, RECORDS, TRACKS
+from services.api.grpc.names import DELIVERIES, IMPORT_TASKS, RECORDS, SUBSCRIPTIONS, TRACKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,8 @@ _TYPES = {
     IMPORT_TASKS: "ImportTask",
     TRACKS: "Track",
     RECORDS: "Record",
+    SUBSCRIPTIONS: "Subscription",
+    DELIVERIES: "Delivery",
 }
 
 
@@ -117,7 +119,7 @@ def _details(refusal: Refusal, request: Descriptor | None, within: str) -> Itera
 def _type_of(refusal: NotFound | RelatedNotFound) -> str:
     """The type of a resource, or of the one below it that its id goes on with (AIP-156)."""
     _, _, singleton = refusal.id.partition("/")
-    return singleton[:1].upper() + singleton[1:] or _TYPES[refusal.kind]
+    return singleton[:1].upper() + singleton[1:] or _TYPES[refusal.kind.rpartition("/")[2]]
 
 
 def _retry_after(refusal: Refusal) -> timedelta | None:

@@ -42,9 +42,11 @@ def make_app(
     ready: Callable[[], Awaitable[bool]],
     limiter: RateLimiter | None = None,
     file_slots: int = SLOTS,
+    degraded: Callable[[], bool] = lambda: False,
 ) -> web.Application:
     """All routes; ``ready`` tells whether requests can be served now.
 
+    ``degraded`` tells whether what they ask for has to wait, as while the broker is away.
     ``public_url`` is how clients reach this server (https://host); without it links lead to the
     host that the request named. Without a ``limiter`` callers may ask for any number of things.
     So many files are given out at once as there are ``file_slots``.
@@ -57,14 +59,13 @@ def make_app(
     app.add_routes(
         [
             web.get("/healthz", _alive),
-            web.get("/readyz", _readiness(ready)),
+            web.get("/readyz", _readiness(ready, degraded)),
             web.get("/metrics", _metrics),
         ]
     )
     facade = atmos.make_facade(use_cases, public_url)
     url = (public_url or "").rstrip("/") + atmos.PREFIX
-    resources = (atmos.TASKS, atmos.TRACKS, atmos.RECORDS)
-    description = describe(facade, resources, title="Stagedoor", url=url)
+    description = describe(facade, atmos.RESOURCES, title="Stagedoor", url=url)
     facade.add_routes(openapi_routes(atmos.PREFIX, description))
     app.add_subapp(atmos.PREFIX, facade)
     app.add_subapp(FILES, make_files(use_cases.links, file_slots))
@@ -106,11 +107,11 @@ async def _metrics(_: web.Request) -> web.Response:
 
 
 def _readiness(
-    ready: Callable[[], Awaitable[bool]],
+    ready: Callable[[], Awaitable[bool]], degraded: Callable[[], bool]
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handler(_: web.Request) -> web.Response:
         if await ready():
-            return web.json_response({"status": "ready"})
+            return web.json_response({"status": "degraded" if degraded() else "ready"})
         status = HTTPStatus.SERVICE_UNAVAILABLE
         return web.json_response({"status": "not ready"}, status=status)
 

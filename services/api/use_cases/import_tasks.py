@@ -13,9 +13,7 @@ from uuid_utils.compat import uuid7
 
 from services.api.db import (
     audit_rows,
-    header_rows,
     record_rows,
-    report_rows,
     task_rows,
     track_rows,
 )
@@ -241,12 +239,7 @@ class ImportTasks:
 
         def unit(transaction: Transaction) -> None:
             task = self._lock(transaction, who, id_, version)
-            now = transaction.now()
-            keys = record_rows.delete_of_task(transaction, task.id)
-            report_rows.delete_of_task(transaction, task.id)
-            header_rows.remove(transaction, task.id)
-            self.rows.delete(transaction, replace(task, version=task.version + 1), now)
-            masters.doom(transaction, keys | masters.keys_of(task), now)
+            masters.remove(transaction, self.rows, task, transaction.now())
             _audit(transaction, who, "delete", id_)
 
         return unit

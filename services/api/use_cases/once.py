@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from services.api.db import idempotency_rows, snapshots
 from services.api.domain.catalogue import Track
+from services.api.domain.subscriptions import Delivery, Subscription
 from services.api.domain.task import Task
 
 if TYPE_CHECKING:
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
     from services.api.use_cases.options import Options
 
 T = TypeVar("T", bound="tuple[Item, ...]")
-Noun = TypeVar("Noun", Task, Track)
+Noun = TypeVar("Noun", Task, Track, Subscription, Delivery)
 
-WRITE_SCOPES = {Task: "tasks:write", Track: "tracks:write"}
+WRITE_SCOPES = {
+    Task: "tasks:write",
+    Track: "tracks:write",
+    Subscription: "subscriptions:write",
+    Delivery: "subscriptions:write",
+}
 
 
 async def run_once(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, or_, select, update
@@ -12,11 +11,10 @@ from services.api.db.tables import outbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     from services.api.db.executor import Executor, Transaction
-
-TAKEN_FOR = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +30,16 @@ class OutboxEvent:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Hands out events and strikes those that were sent."""
+    """Hands out events and strikes those that were sent.
+
+    ``taken_for`` is how long a relay that is silent keeps what it took.
+    """
 
     executor: Executor
+    taken_for: timedelta
 
     async def take(self, limit: int) -> tuple[OutboxEvent, ...]:
-        """Some events, oldest first; nobody else is given them for 30 s."""
+        """Some events, oldest first; nobody else is given them for a while."""
 
         def unit(transaction: Transaction) -> tuple[OutboxEvent, ...]:
             now = transaction.now()
@@ -59,7 +61,7 @@ class Outbox:
             events = tuple(OutboxEvent(**row._mapping) for row in rows)  # noqa: SLF001 - public
             ids = [event.id for event in events]
             transaction.connection.execute(
-                update(outbox).where(outbox.c.id.in_(ids)).values(taken_until=now + TAKEN_FOR)
+                update(outbox).where(outbox.c.id.in_(ids)).values(taken_until=now + self.taken_for)
             )
             return events
 

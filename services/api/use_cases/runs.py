@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from services.api.db.executor import Executor, Transaction
     from services.api.db.task_rows import TaskRows
+    from services.api.domain.keeping import Age
     from services.api.domain.task import Task
     from services.api.use_cases.downloads import Downloads
 
@@ -43,15 +44,21 @@ class Runs:
     rows: TaskRows
     rules: Rules
     downloads: Downloads
+    keep_superseded: Age
 
     @classmethod
     def start(
-        cls, executor: Executor, rows: TaskRows, limits: Limits, downloads: Downloads
+        cls,
+        executor: Executor,
+        rows: TaskRows,
+        limits: Limits,
+        downloads: Downloads,
+        keep_superseded: Age,
     ) -> Runs:
         """Begin to decide; silence from before this moment proves nothing."""
         trust_from = datetime.now(UTC) + limits.lease
         rules = Rules(limits=limits, trust_silence_from=trust_from)
-        return cls(executor, rows, rules, downloads)
+        return cls(executor, rows, rules, downloads, keep_superseded)
 
     @property
     def limits(self) -> Limits:
@@ -121,7 +128,7 @@ class Runs:
             if task is None or after is None:
                 return False
             if after.status is Status.COMPLETED:
-                recorded = masters.replace_record(transaction, after, now)
+                recorded = masters.replace_record(transaction, after, now, self.keep_superseded)
                 after = recorded or self.rules.lose_isrc(after)
             if after.status is Status.COMPLETED:  # there is nothing left to fetch
                 header_rows.remove(transaction, task.id)

@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
+from services.api.db import schema
 from services.api.db.executor import Executor
-from services.api.db.task_rows import EventEncoder, TaskRows
+from services.api.db.task_rows import EventDescriber, EventEncoder, TaskRows
 from services.api.domain.errors import Unavailable
+from services.api.domain.keeping import Keep
 from services.api.domain.links import PURPOSE, Signer
 from services.api.domain.storage import Caps
 from services.api.use_cases.audit import Audit
 from services.api.use_cases.blobs import Blobs
 from services.api.use_cases.dead_letters import DeadLetters
+from services.api.use_cases.deliveries import Deliveries
 from services.api.use_cases.dispatch import Dispatch
 from services.api.use_cases.downloads import Downloads
 from services.api.use_cases.import_tasks import ImportTasks
@@ -26,7 +27,11 @@ from services.api.use_cases.records import Records
 from services.api.use_cases.reports import Reports
 from services.api.use_cases.retention import Retention
 from services.api.use_cases.runs import Runs
+from services.api.use_cases.sending import Sending
 from services.api.use_cases.settings import TenantSettings
+from services.api.use_cases.signing import SigningSecrets
+from services.api.use_cases.subscriptions import Subscriptions
+from services.api.use_cases.targets import Targets
 from services.api.use_cases.tokens import Tokens, Verify
 from services.api.use_cases.tracks import Tracks
 from services.api.use_cases.vault import Vault
@@ -44,6 +49,8 @@ if TYPE_CHECKING:
 
 
 NO_CAPS = Caps()
+PUBLIC_TARGETS = Targets()
+KEEP = Keep()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,9 @@ class UseCases:
     reports: Reports
     links: Links
     settings: TenantSettings
+    subscriptions: Subscriptions
+    deliveries: Deliveries
+    sending: Sending
     operations: Operations
     audit: Audit
     runs: Runs
@@ -82,19 +92,24 @@ class UseCases:
         *,
         store: BlobStore,
         keys: SecretKeys,
+        describe: EventDescriber,
         caps: Caps = NO_CAPS,
+        targets: Targets = PUBLIC_TARGETS,
+        retry_scale: float = 1.0,
+        keep: Keep = KEEP,
     ) -> UseCases:
         """Wire the use cases to one database.
 
         ``profiles`` are the delivery profiles that there are, ``verify`` knows an identity
         provider's tokens, ``keys`` encrypt what tenants keep secret
-        and sign links to the bytes in the ``store``.
+        and sign links to the bytes in the ``store``. Webhooks and mail go to ``targets`` with what
+        ``describe`` tells; ``retry_scale`` stretches the schedule of their attempts.
         """
         executor = Executor(engines, signals.notify)
-        rows = TaskRows(encode)
-        vault = Vault(keys)
+        rows = TaskRows(encode, describe)
+        vault, secrets = Vault(keys), SigningSecrets(keys)
         signer = Signer(tuple(keys.all_derived(PURPOSE)))
-        runs = Runs.start(executor, rows, limits, Downloads(vault, caps))
+        runs = Runs.start(executor, rows, limits, Downloads(vault, caps), keep.superseded)
         import_tasks = ImportTasks(executor, rows, policy, profiles, vault)
         return cls(
             tokens=Tokens(executor, verify),
@@ -105,14 +120,17 @@ class UseCases:
             reports=Reports(executor),
             links=Links(executor=executor, store=store, signer=signer),
             settings=TenantSettings(executor, profiles, caps),
+            subscriptions=Subscriptions(executor, targets, secrets),
+            deliveries=Deliveries(executor),
+            sending=Sending(executor, secrets, retry_scale),
             operations=Operations(executor, vault),
             audit=Audit(executor),
             runs=runs,
             dispatch=Dispatch(executor, runs.rules.trust_silence_from, dispatch_base),
-            outbox=Outbox(executor),
+            outbox=Outbox(executor, limits.lease),
             dead_letters=DeadLetters(executor),
             blobs=Blobs(executor),
-            retention=Retention(executor),
+            retention=Retention(executor, rows, keep),
             executor=executor,
         )
 
@@ -121,9 +139,12 @@ class UseCases:
         return replace(self, links=replace(self.links, url=url))
 
     async def ready(self) -> bool:
-        """Whether the database answers: everything else can wait, a create cannot."""
+        """Whether the database answers and has tables that fit.
+
+        Everything else can wait, a create cannot.
+        """
         try:
-            await self.executor.read(lambda connection: connection.execute(select(1)))
+            problem = await self.executor.read(schema.judge)
         except Unavailable:
             return False
-        return True
+        return problem is None

@@ -28,7 +28,7 @@ PUBLIC = ".stagedoor.v1."
 TIMESTAMP = ".google.protobuf.Timestamp"
 REPEATED = FieldDescriptorProto.LABEL_REPEATED
 BEHAVIOR = field_behavior_pb2.FieldBehavior
-COLLECTED = ("ImportTask", "Track", "Record", "AuditEntry")
+COLLECTED = ("ImportTask", "Track", "Record", "AuditEntry", "Subscription", "Delivery")
 SINGLETONS = {
     "Settings": ["settings"],
     "ValidationReport": [
@@ -37,6 +37,8 @@ SINGLETONS = {
     ],
 }
 """Resources of which there is one, by itself or below another (AIP-156), with their names."""
+BELOW = {"Delivery": "subscriptions/{subscription}/"}
+"""What the names of resources begin with that are children of others."""
 STANDARD = ("List", "Get", "Create", "Update", "Delete")
 # Words of the inside: they must not be seen in the public contract.
 INTERNAL = re.compile(r"(?<!^request)_id$|_at$|tenant|blob|claim|lease|run_|due|published")
@@ -108,7 +110,12 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
 # Custom methods of a whole collection (AIP-136, AIP-231) and the verbs of their paths.
 COLLECTION_WIDE = {"BatchCreateImportTasks": "batchCreate", "WatchImportTasks": "watch"}
 # Those that make something else of one resource.
-MADE_OF_ONE = {"GenerateDownloadLink": "generateDownloadLink"}
+MADE_OF_ONE = {
+    "GenerateDownloadLink": "generateDownloadLink",
+    "RotateSubscriptionSecret": "rotateSecret",
+}
+# Those that answer with something else than their name says.
+ANSWERS = {"RotateSubscriptionSecret": "Subscription", "PingSubscription": "Delivery"}
 
 
 def behaviors(field: FieldDescriptorProto) -> set[int]:
@@ -157,7 +164,8 @@ def test_a_resource_has_a_name_and_a_type(contract: Contract) -> None:
         assert resource.singular == message.name[0].lower() + message.name[1:]
         plural = re.sub("ss$", "s", re.sub("ys$", "ies", f"{resource.singular}s"))
         assert resource.plural == plural
-        usual = [f"{resource.plural}/{{{snake(message.name)}}}"]
+        above = BELOW.get(message.name, "")
+        usual = [f"{above}{resource.plural}/{{{snake(message.name)}}}"]
         assert list(resource.pattern) == SINGLETONS.get(message.name, usual)
 
 
@@ -198,6 +206,9 @@ def test_lists_have_pages(contract: Contract) -> None:
     for method in of_kind(contract, "List"):
         fields = contract.request(method)
         assert {"page_size", "page_token", "skip", "order_by"} <= fields.keys(), method.name
+        parent = fields.pop("parent", None)
+        if parent is not None:
+            assert behaviors(parent) == {BEHAVIOR.Value("REQUIRED")}, method.name
         assert all(behaviors(f) == {BEHAVIOR.Value("OPTIONAL")} for f in fields.values())
         answer = contract.messages[method.output_type].field
         repeated = [field for field in answer if field.label == REPEATED]
@@ -239,15 +250,16 @@ def test_update_takes_a_mask(contract: Contract) -> None:
 def test_custom_methods_have_a_verb(contract: Contract) -> None:
     """AIP-136: POST with everything in the body; one that only reads may be a GET."""
     custom = [method for method in contract.methods if not method.name.startswith(STANDARD)]
-    names = {"RetryImportTask", "WatchImportTask", *MADE_OF_ONE, *COLLECTION_WIDE}
-    assert {method.name for method in custom} == names
+    names = {"RetryImportTask", "WatchImportTask", "PingSubscription", "ReplayDelivery"}
+    assert {method.name for method in custom} == names | {*MADE_OF_ONE, *COLLECTION_WIDE}
     for method in custom:
         verb, path, body = http(method)
         own = method.name.removesuffix(noun(method)).lower()
         verbs = COLLECTION_WIDE | MADE_OF_ONE
         assert path.endswith(f":{verbs.get(method.name, own)}"), method.name
         assert (verb, body) == (("get", "") if method.server_streaming else ("post", "*"))
-        answer = f"{method.name}Response" if method.name in COLLECTION_WIDE else noun(method)
+        usual = f"{method.name}Response" if method.name in COLLECTION_WIDE else noun(method)
+        answer = ANSWERS.get(method.name, usual)
         assert method.output_type == PUBLIC + answer
 
 
@@ -334,7 +346,9 @@ def test_references_lead_to_resources(contract: Contract) -> None:
     assert named <= types
     for name, message in contract.resources.items():
         for field in message.field:
-            if field.name in {"import_task", "record", "track", "target"}:
+            # That of a delivery is an address.
+            is_address = field.name == "target" and message.name in {"Subscription", "Delivery"}
+            if field.name in {"import_task", "record", "track", "target"} and not is_address:
                 assert reference(field), f"{name}.{field.name}"
 
 

@@ -43,12 +43,14 @@ REFUSALS = (
     errors.RelatedNotFound("target", "tracks", 1),
     errors.StateConflict("Not now.", "pending"),
     errors.InUse(),
+    errors.TooManySubscriptions(),
     errors.EtagMismatch(),
     errors.KeyReused(),
     errors.RateLimited(timedelta(seconds=1.5)),
     errors.Unauthenticated(),
     errors.ScopeMissing("admin"),
     errors.Unavailable(),
+    errors.WrongTables(),
 )
 
 

@@ -54,6 +54,15 @@ ROUTES = [
         ("GET", "/atmos-import-tasks/{id}/events"),
         ("GET", "/events"),
         ("POST", "/operations"),
+        ("GET POST", "/subscriptions"),
+        ("GET PATCH DELETE", "/subscriptions/{id}"),
+        ("POST", "/subscriptions/{id}/secrets"),
+        ("POST", "/subscriptions/{id}/pings"),
+        ("GET", "/subscriptions/{id}/deliveries"),
+        ("GET PATCH", "/deliveries/{id}"),
+        ("POST", "/deliveries/{id}/replays"),
+        ("GET", "/deliveries/{id}/subscription"),
+        ("GET PATCH", "/deliveries/{id}/relationships/subscription"),
     )
     for method in methods.split()
 ]
@@ -104,7 +113,15 @@ async def test_parameters_without_a_meaning_are_refused_everywhere(
 ) -> None:
     task = await core.complete(await core.task())
     assert task.target is not None
-    ids = {"atmos-import-tasks": task.id, "tracks": task.target.id, "records": task.record_id}
+    subscription = await client.subscribe()
+    sent = await client.request("POST", f"/subscriptions/{subscription}/pings")
+    ids: dict[str, object] = {
+        "atmos-import-tasks": task.id,
+        "tracks": task.target.id,
+        "records": task.record_id,
+        "subscriptions": subscription,
+        "deliveries": sent.document["data"]["id"],
+    }
     for method, route in ROUTES:
         path = route.replace(ID, str(ids.get(route.split("/")[1])))
         answer = await client.request(method, f"{path}?foo=1")
@@ -131,6 +148,7 @@ async def test_another_tenants_data_does_not_exist(client: Client, core: Core) -
         ("atmos-import-tasks", task.id),
         ("tracks", task.target.id),
         ("records", task.record_id),
+        ("subscriptions", await client.subscribe()),
     ):
         assert (await client.get(f"/{type_}/{id_}")).status == 200
         assert (await other.get(f"/{type_}/{id_}")).status == 404

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.core import Core
 
 PUBLIC = "https://domain.com"
-RESOURCES = (atmos.TASKS, atmos.TRACKS, atmos.RECORDS)
+RESOURCES = atmos.RESOURCES
 
 
 async def _ready() -> bool:
@@ -78,8 +78,9 @@ async def test_everybody_may_read_it(app: web.Application, document: Any) -> Non
 
 
 async def test_what_is_said_to_be_required_is(core: Core, app: web.Application) -> None:
-    token = await core.use_cases.tokens.issue("default", "test", ["tasks:write", "tracks:write"])
-    for resource in RESOURCES[:2]:
+    writing = ["tasks:write", "tracks:write", "subscriptions:write"]
+    token = await core.use_cases.tokens.issue("default", "test", writing)
+    for resource in (each for each in RESOURCES if each.required):
         data = {"type": resource.type, "attributes": {}}
         async with serving(app) as session:
             answer = await Client(session, token).send("POST", f"/{resource.type}", {"data": data})

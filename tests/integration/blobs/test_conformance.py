@@ -243,3 +243,14 @@ async def test_keys_that_are_none(store: BlobStore, key: str) -> None:
     if key:
         with pytest.raises(ValueError, match="not a blob key"):
             list(store.leftovers(key.removesuffix("/") + "/.."))
+
+
+async def test_a_blob_is_read_in_pieces(store: BlobStore) -> None:
+    body = bytes(range(256)) * 40_000
+    await put(store, KEY, body)
+    pieces = [piece async for piece in store.chunks(KEY)]
+    assert b"".join(pieces) == body
+    assert len(pieces) > 1
+    assert max(map(len, pieces)) <= 4 * 1024 * 1024
+    with pytest.raises(BlobMissing):
+        [piece async for piece in store.chunks(OTHER)]

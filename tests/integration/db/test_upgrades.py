@@ -11,8 +11,8 @@ from sqlalchemy import text
 from services.api.db import migrations, schema
 from services.api.db.engine import open_engines
 from services.api.db.migrations import downgrade, upgrade
-from services.api.db.schema import WrongTables, check_tables
-from services.api.domain.errors import Unavailable
+from services.api.db.schema import check_tables
+from services.api.domain.errors import Unavailable, WrongTables
 from tests.support.core import Core, migrate
 from tests.support.revisions import CONTRACTS, EXPANDS, future_scripts
 

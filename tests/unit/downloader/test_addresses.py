@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.downloader.gates import Gate as Bounded
-from services.downloader.guard import AddressGuard
 from shared.origin import OriginPolicy, OriginRefused
+from shared.origin.guard import AddressGuard
 from shared.stage.job import Failed, Stored
 from tests.support import replies
 from tests.support.addresses import Canary

@@ -12,7 +12,7 @@ import pytest
 
 from services.downloader.bandwidth import Bandwidth
 from services.downloader.gates import Busy, Gate
-from services.downloader.stop import Stop, Stopped
+from shared.origin.stop import Stop, Stopped
 from shared.stage.job import Released
 from tests.support import replies
 from tests.support.downloads import BODY, MD5, PATH

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.downloader.guard import AddressGuard, DialRefused, is_own_address
-from services.downloader.lookup import lookup, system_resolve
-from services.downloader.stop import Stop
 from shared.origin import OriginPolicy
+from shared.origin.guard import AddressGuard, DialRefused, is_own_address
+from shared.origin.lookup import lookup, system_resolve
+from shared.origin.stop import Stop
 from tests.support.addresses import Canary
 from tests.support.transports import LOOPBACK
 

@@ -20,9 +20,9 @@ from services.downloader.hashing import HashingWriter
 from services.downloader.intake import Intake
 from services.downloader.limits import RangeLimits
 from services.downloader.ranges import Ranges, connections_for
-from services.downloader.stop import Stop
 from services.downloader.versions import Version
 from shared.blobs.local import LocalStore
+from shared.origin.stop import Stop
 from tests.support.downloads import BODY, MD5, PATH, QUICK, code
 from tests.support.origin import Gate, Origin
 from tests.support.ranged import asked_range, once, ranged
@@ -224,7 +224,7 @@ class Lingering:
     status = 206
     headers: Mapping[str, str] = {}
 
-    def read_into(self, buffer: memoryview) -> int:
+    def read_into(self, buffer: memoryview, until: float = 0.0) -> int:
         raise NotImplementedError
 
 

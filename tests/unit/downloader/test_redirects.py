@@ -10,8 +10,8 @@ import pytest
 
 from services.downloader.errors import Permanent
 from services.downloader.redirects import MAX_REDIRECTS, follow, next_hop
-from services.downloader.stop import Stop
 from shared.origin import OriginPolicy
+from shared.origin.stop import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,8 +29,8 @@ class Answer:
     status: int
     headers: dict[str, str]
 
-    def read_into(self, buffer: memoryview) -> int:
-        del buffer
+    def read_into(self, buffer: memoryview, until: float = 0.0) -> int:
+        del buffer, until
         return 0
 
 

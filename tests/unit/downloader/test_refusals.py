@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from services.downloader.tls import tls_context
+from shared.origin.tls import tls_context
 from shared.stage.job import Failed
 from tests.support import replies
 from tests.support.downloads import BODY, PATH, code

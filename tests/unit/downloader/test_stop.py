@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.downloader.stop import Stop, Stopped, run_stoppable
+from shared.origin.stop import Stop, Stopped, run_stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.downloader.errors import Permanent, Transient
-from services.downloader.guard import AddressGuard
-from services.downloader.stop import Stop, Stopped
+from shared.origin.guard import AddressGuard
+from shared.origin.stop import Stop, Stopped
 from tests.support import replies
 from tests.support.origin import Gate, Origin, running_origin
 from tests.support.transports import LOOPBACK, QUICK, Client, body

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from services.downloader.guard import AddressGuard
-from services.downloader.tls import tls_context
+from shared.origin.guard import AddressGuard
+from shared.origin.tls import tls_context
 from tests.support import replies
 from tests.support.origin import HOST_NAMES, running_origin, serving, shared_authority
 from tests.support.transports import LOOPBACK, Client

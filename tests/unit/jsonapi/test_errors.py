@@ -126,6 +126,7 @@ def test_every_refusal_has_a_status() -> None:
         "RelatedNotFound": 404,
         "StateConflict": 409,
         "InUse": 409,
+        "TooManySubscriptions": 409,
         "Unauthenticated": 401,
         "ScopeMissing": 403,
         "Unavailable": 503,

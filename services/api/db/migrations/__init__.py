@@ -10,8 +10,8 @@ from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
 from services.api.db import schema
-from services.api.db.schema import SCRIPTS, WrongTables
-from services.api.domain.errors import Unavailable
+from services.api.db.schema import SCRIPTS
+from services.api.domain.errors import Unavailable, WrongTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,10 +19,11 @@ from services.api.domain.lifecycle import FINAL, Status
 from services.api.domain.queries import RecordQuery, TaskQuery, TrackQuery
 from services.api.domain.task import DOLBY_ATMOS
 from services.api.domain.values import parse_isrc
+from services.api.http.facades import subscriptions
 from services.api.http.jsonapi.app import make_jsonapi_app
 from services.api.http.jsonapi.operations import Following, Operations, Served, Units
 from services.api.http.jsonapi.parse import parse_id
-from services.api.http.jsonapi.resource import Attribute, Filter, Resource, Sort, ToOne
+from services.api.http.jsonapi.resource import Action, Attribute, Filter, Resource, Sort, ToOne
 from services.api.use_cases.fields import MAX_SECONDS
 from services.api.use_cases.import_tasks import TaskFields
 from services.api.use_cases.tracks import MAX_TITLE, TrackFields
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from services.api.domain.catalogue import Record, Track
     from services.api.domain.task import Finding, Target, Task
-    from services.api.http.jsonapi.queries import Query
     from services.api.use_cases.import_tasks import ImportTasks
     from services.api.use_cases.tracks import Tracks
     from services.api.use_cases.use_cases import UseCases
@@ -208,6 +208,7 @@ TASKS: Resource[Task] = Resource(
     ),
     meta=_task_meta,
     version=attrgetter("version"),
+    actions=(Action(name="retry", verb="retry"),),
     required=_REQUIRED,
     has_report=attrgetter("has_report"),
 )
@@ -218,7 +219,7 @@ def _task_operations(use_cases: UseCases) -> Operations[Task]:
     tasks = replace(use_cases.import_tasks, only=DOLBY_ATMOS)
     watching = replace(use_cases.watching, import_tasks=tasks)
     return Operations(
-        list=lambda who, query: tasks.list(who, TaskQuery(**_slice(query))),
+        list=lambda who, query: tasks.list(who, TaskQuery(**query.slice_)),
         get=tasks.get,
         create=lambda who, fields, options: tasks.create(
             who, TaskFields(**fields), required=_REQUIRED, options=options
@@ -290,7 +291,7 @@ TRACKS: Resource[Track] = Resource(
 
 def _track_operations(tracks: Tracks) -> Operations[Track]:
     return Operations(
-        list=lambda who, query: tracks.list(who, TrackQuery(**_slice(query))),
+        list=lambda who, query: tracks.list(who, TrackQuery(**query.slice_)),
         get=tracks.get,
         create=lambda who, fields, options: tracks.create(
             who, TrackFields(**fields), options=options
@@ -360,22 +361,14 @@ RECORDS: Resource[Record] = Resource(
 def _record_operations(use_cases: UseCases) -> Operations[Record]:
     records, links = use_cases.records, use_cases.links
     return Operations(
-        list=lambda who, query: records.list(who, RecordQuery(**_slice(query))),
+        list=lambda who, query: records.list(who, RecordQuery(**query.slice_)),
         get=records.get,
         report=use_cases.reports.of_record,
         link=lambda who, id_, ttl, url: links.create(who, id_, ttl, url=url),
     )
 
 
-def _slice(query: Query) -> dict[str, Any]:
-    return {
-        **query.filters,
-        "skip": query.skip,
-        "limit": query.size,
-        "order": query.order,
-        "after": query.after,
-        "before": query.before,
-    }
+RESOURCES: tuple[Resource[Any], ...] = (TASKS, TRACKS, RECORDS, *subscriptions.RESOURCES)
 
 
 def make_facade(use_cases: UseCases, public_url: str | None) -> web.Application:
@@ -384,6 +377,7 @@ def make_facade(use_cases: UseCases, public_url: str | None) -> web.Application:
         Served(TASKS, _task_operations(use_cases)),
         Served(TRACKS, _track_operations(use_cases.tracks)),
         Served(RECORDS, _record_operations(use_cases)),
+        *subscriptions.served(use_cases),
         prefix=PREFIX,
         public_url=public_url,
         authenticate=use_cases.tokens.authenticate,

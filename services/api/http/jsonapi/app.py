@@ -15,6 +15,7 @@ from services.api.http.jsonapi.feeds import Feeds
 from services.api.http.jsonapi.links import Links
 from services.api.http.jsonapi.middlewares import error_boundary, negotiation
 from services.api.http.jsonapi.reports import Reports
+from services.api.http.jsonapi.secrets import Secrets
 from services.api.http.traces import traced
 
 if TYPE_CHECKING:
@@ -57,3 +58,5 @@ def _routes(api: Api, streams: Streams) -> Iterator[web.RouteDef]:
             yield from Reports(each.resource, each.operations.report).routes()
         if each.operations.link is not None:
             yield from Links(api, each.resource, each.operations.link).routes()
+        if each.operations.rotate is not None:
+            yield from Secrets(api, each, each.operations.rotate).routes()

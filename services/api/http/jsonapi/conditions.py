@@ -6,15 +6,22 @@ import hashlib
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import ETag, web
 
 from services.api.domain.errors import EtagMismatch
+from services.api.http.authentication import PRINCIPAL
 from services.api.http.jsonapi.errors import Error, JsonApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
+    from uuid import UUID
+
+    from services.api.domain.principal import Principal
+    from services.api.http.jsonapi.resource import Resource
+
+T = TypeVar("T")
 
 _ANY = "*"
 _VERSIONED = re.compile(r"(\d{1,18})\.[0-9a-f]+", re.ASCII)
@@ -84,6 +91,23 @@ def condition_of(request: web.Request) -> Condition | None:
         excluded=None if is_none else _versions(unwanted or ()),
     )
     return None if condition == _NONE else condition
+
+
+async def expected_version(
+    request: web.Request,
+    resource: Resource[T],
+    get: Callable[[Principal, UUID], Awaitable[T]],
+    id_: UUID,
+) -> int | None:
+    """The version that the client wants to change, None for any; raises if it is not there."""
+    condition, version_of = condition_of(request), resource.version
+    if condition is None or version_of is None:
+        return None
+    if condition.only is not None:
+        return condition.only
+    present = version_of(await get(request[PRINCIPAL], id_))
+    condition.check(present)
+    return present
 
 
 def _versions(tags: Iterable[ETag]) -> frozenset[int]:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from services.api.http.jsonapi import cursors
 from services.api.http.jsonapi.queries import WHOLE, Shape
-from services.api.http.jsonapi.resource import Resource, ToOne, timestamp
+from services.api.http.jsonapi.resource import Resource, ToMany, ToOne, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,9 +65,10 @@ class Documents:
         page: Page[T],
         query: Query,
         included: Iterable[Found] | None = None,
+        url: str | None = None,
     ) -> Document:
-        """The document of one page of a collection."""
-        url = f"{self.base}/{resource.type}"
+        """The document of one page of a collection, at the URL of all unless given another."""
+        url = url or self.every(resource)
         data = [self._item(resource, item, query) for item in page.items]
         last = max(1, -(-page.total // query.size))
         document: Document = {"data": data}
@@ -112,14 +113,22 @@ class Documents:
             for each in resource.relationships
             if shape.shows(resource.type, each.name)
         }
+        relationships |= {
+            each.name: {"links": {"related": self.below(resource, resource.id(item), each)}}
+            for each in resource.lists
+            if shape.shows(resource.type, each.name)
+        }
         for name, members in (("attributes", attributes), ("relationships", relationships)):
             if members:
                 rendered[name] = members
         rendered["links"] = {"self": self.url(resource, item)}
-        if resource.meta is not None:
-            meta = {**resource.meta(item), **self._report(resource, item)}
+        if meta := self._meta(resource, item):
             rendered["meta"] = {name: _value(value) for name, value in meta.items()}
         return rendered
+
+    def _meta(self, resource: Resource[T], item: T) -> Mapping[str, object]:
+        own = {} if resource.meta is None else resource.meta(item)
+        return {**own, **self._report(resource, item)}
 
     def _report(self, resource: Resource[T], item: T) -> Document:
         if resource.has_report is None:
@@ -130,6 +139,14 @@ class Documents:
     def url(self, resource: Resource[T], item: T) -> str:
         """Where a resource is."""
         return f"{self.base}/{resource.type}/{resource.id(item)}"
+
+    def every(self, resource: Resource[Any]) -> str:
+        """Where all of a type are."""
+        return f"{self.base}/{resource.type}"
+
+    def below(self, resource: Resource[Any], id_: UUID, to_many: ToMany) -> str:
+        """Where those are that belong to one resource."""
+        return f"{self.every(resource)}/{id_}/{to_many.segment}"
 
     def relationship(self, resource: Resource[T], item: T, to_one: ToOne[T]) -> dict[str, str]:
         """The links of a relationship."""

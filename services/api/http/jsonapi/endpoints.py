@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aiohttp import web
 
 from services.api.http.authentication import PRINCIPAL
 from services.api.http.jsonapi import cursors
-from services.api.http.jsonapi.conditions import condition_of, tagged
+from services.api.http.jsonapi.conditions import expected_version, tagged
 from services.api.http.jsonapi.errors import Error, JsonApiError, in_names_of
 from services.api.http.jsonapi.includes import load_included
 from services.api.http.jsonapi.media import accepted_profile, read_document, respond
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from services.api.domain.page import Page
+    from services.api.domain.principal import Principal
     from services.api.http.jsonapi.api import Api
-    from services.api.http.jsonapi.operations import Act, Create, Delete, Served, Update
-    from services.api.http.jsonapi.queries import Shape
-    from services.api.http.jsonapi.resource import ToOne
+    from services.api.http.jsonapi.operations import Create, Delete, ListAll, Served, Update
+    from services.api.http.jsonapi.queries import Query, Shape
+    from services.api.http.jsonapi.resource import Action, Resource, ToMany, ToOne
 
 T = TypeVar("T")
 
@@ -44,13 +46,21 @@ class Endpoints(Generic[T]):
         """The routes that the operations make possible."""
         every, one = f"/{self._resource.type}", f"/{self._resource.type}/{{id}}"
         # JSON:API demands 403 for an unsupported update, so PATCH is always routed.
-        routes = [web.get(every, self._list), web.get(one, self._get), web.patch(one, self._update)]
+        routes = [web.get(one, self._get), web.patch(one, self._update)]
+        if self._operations.list:
+            routes.append(web.get(every, partial(self._list, self._operations.list)))
         if self._operations.create:
             routes.append(web.post(every, partial(self._create, self._operations.create)))
         if self._operations.delete:
             routes.append(web.delete(one, partial(self._delete, self._operations.delete)))
-        for name, action in self._operations.actions.items():
-            routes.append(web.post(f"{one}/{name}", partial(self._act, action)))
+        routes += [
+            web.post(f"{one}/{action.name}", partial(self._act, action))
+            for action in self._resource.actions
+        ]
+        routes += [
+            web.get(f"{one}/{to_many.segment}", partial(self._below, to_many))
+            for to_many in self._resource.lists
+        ]
         for to_one in self._resource.relationships:
             routes += self._relationship_routes(one, to_one)
         return routes
@@ -63,17 +73,30 @@ class Endpoints(Generic[T]):
             web.patch(url, partial(self._relink, to_one)),
         ]
 
-    async def _list(self, request: web.Request) -> web.Response:
+    async def _list(self, list_: ListAll[T], request: web.Request) -> web.Response:
+        url = self._api.documents(request).every(self._resource)
+        return await self._page(request, self._resource, url, list_)
+
+    async def _below(self, to_many: ToMany, request: web.Request) -> web.Response:
+        id_, other = addressed(request), self._api.resources[to_many.type]
+        url = self._api.documents(request).below(self._resource, id_, to_many)
+
+        async def list_(who: Principal, query: Query) -> Page[Any]:
+            return await self._operations.lists[to_many.name](who, id_, query)
+
+        return await self._page(request, other, url, list_)
+
+    async def _page(
+        self, request: web.Request, resource: Resource[Any], url: str, list_: ListAll[Any]
+    ) -> web.Response:
         who = request[PRINCIPAL]
         profile = accepted_profile(request, cursors.PROFILES)
         pairs, resources = request.query.items(), self._api.resources
-        query = parse_query(self._resource, pairs, resources, by_cursor=profile is not None)
-        page = await self._operations.list(who, query)
-        included = await load_included(
-            who, self._api.served, self._resource, page.items, query.shape
-        )
+        query = parse_query(resource, pairs, resources, by_cursor=profile is not None)
+        page = await list_(who, query)
+        included = await load_included(who, self._api.served, resource, page.items, query.shape)
         documents = self._api.documents(request)
-        document = documents.collection(self._resource, page, query, included)
+        document = documents.collection(resource, page, query, included, url)
         response = respond(document, profile=profile if query.by_cursor else None)
         return tagged(request, response)
 
@@ -86,8 +109,10 @@ class Endpoints(Generic[T]):
         fields = parse_new(await read_document(request), self._resource, self._api.types)
         with in_names_of(self._resource):
             item = await create(request[PRINCIPAL], fields, options)
-        location = {"Location": self._api.documents(request).url(self._resource, item)}
-        return await self._show(request, item, shape, HTTPStatus.CREATED, location)
+        headers = {"Location": self._api.documents(request).url(self._resource, item)}
+        if self._resource.is_secret_when_new:
+            headers["Cache-Control"] = "no-store"
+        return await self._show(request, item, shape, HTTPStatus.CREATED, headers=headers)
 
     async def _update(self, request: web.Request) -> web.Response:
         id_, shape = addressed(request), self._shape(request)
@@ -105,11 +130,18 @@ class Endpoints(Generic[T]):
         await delete(request[PRINCIPAL], id_, await self._expected(request, id_))
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
-    async def _act(self, act: Act[T], request: web.Request) -> web.Response:
-        id_, shape, options = addressed(request), self._shape(request), options_of(request)
+    async def _act(self, action: Action, request: web.Request) -> web.Response:
+        gives = self._api.resources[action.gives or self._resource.type]
+        id_, shape, options = addressed(request), self._shape(request, gives), options_of(request)
         version = await self._expected(request, id_)
+        act = self._operations.actions[action.name]
         item = await act(request[PRINCIPAL], id_, version, options)
-        return await self._show(request, item, shape)
+        if action.gives is None:
+            return await self._show(request, item, shape)
+        headers = {"Location": self._api.documents(request).url(gives, item)}
+        return await self._show(
+            request, item, shape, HTTPStatus.CREATED, headers=headers, resource=gives
+        )
 
     async def _related(self, to_one: ToOne[T], request: web.Request) -> web.Response:
         id_, who, other = addressed(request), request[PRINCIPAL], self._api.served[to_one.type]
@@ -145,8 +177,9 @@ class Endpoints(Generic[T]):
             item = await update(request[PRINCIPAL], id_, {to_one.field: target}, version)
         return self._link(request, to_one, item)
 
-    def _shape(self, request: web.Request) -> Shape:
-        return parse_shape(self._resource, request.query.items(), self._api.resources)
+    def _shape(self, request: web.Request, resource: Resource[Any] | None = None) -> Shape:
+        shown = resource or self._resource
+        return parse_shape(shown, request.query.items(), self._api.resources)
 
     def _updater(self, refusal: str) -> Update[T]:
         if self._operations.update is None:
@@ -154,30 +187,24 @@ class Endpoints(Generic[T]):
         return self._operations.update
 
     async def _expected(self, request: web.Request, id_: UUID) -> int | None:
-        """The version that the client wants to change, None for any; raises if it is not there."""
-        condition, version_of = condition_of(request), self._resource.version
-        if condition is None or version_of is None:
-            return None
-        if condition.only is not None:
-            return condition.only
-        present = version_of(await self._operations.get(request[PRINCIPAL], id_))
-        condition.check(present)
-        return present
+        return await expected_version(request, self._resource, self._operations.get, id_)
 
     async def _show(
         self,
         request: web.Request,
-        item: T,
+        item: Any,
         shape: Shape,
         status: int = HTTPStatus.OK,
+        *,
         headers: Mapping[str, str] | None = None,
+        resource: Resource[Any] | None = None,
     ) -> web.Response:
-        included = await load_included(
-            request[PRINCIPAL], self._api.served, self._resource, [item], shape
-        )
-        document = self._api.documents(request).single(self._resource, item, shape, included)
+        """One of this type, or of another."""
+        shown = resource or self._resource
+        included = await load_included(request[PRINCIPAL], self._api.served, shown, [item], shape)
+        document = self._api.documents(request).single(shown, item, shape, included)
         response = respond(document, status, headers)
-        return tagged(request, response, self._version(item))
+        return tagged(request, response, shown.version(item) if shown.version else None)
 
     def _link(self, request: web.Request, to_one: ToOne[T], item: T) -> web.Response:
         document = self._api.documents(request).linkage(self._resource, item, to_one)

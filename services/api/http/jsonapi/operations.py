@@ -29,6 +29,10 @@ Act = Callable[[Principal, UUID, Version, Options], Awaitable[T]]
 Delete = Callable[[Principal, UUID, Version], Awaitable[None]]
 MakeLink = Callable[[Principal, UUID, object, str], Awaitable[Link]]
 """Takes how long the link is to last, in seconds, and how the client reaches this server."""
+MakeSecret = Callable[[Principal, UUID, object, Version, Options], Awaitable[str]]
+"""Takes how long the present one is still to sign, in seconds."""
+ListAll = Callable[[Principal, "Query"], Awaitable["Page[T]"]]
+ListOf = Callable[[Principal, UUID, "Query"], Awaitable["Page[Any]"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +61,24 @@ class Following(Generic[T]):
 class Operations(Generic[T]):
     """What can be done with a resource; without create, update or delete it is read-only.
 
-    ``create`` and ``update`` take the core's fields that the client gave. ``actions`` are
-    operations of their own, as POST to ``{id}/{name}``. ``report`` gives the JSON of a resource's
-    validation report, ``link`` makes a link to its bytes.
+    ``create`` and ``update`` take the core's fields that the client gave. ``actions`` and ``lists``
+    are those that the resource declares, by name. ``report`` gives the JSON of a resource's
+    validation report, ``link`` makes a link to its bytes, ``rotate`` gives it a new secret. What
+    has no ``list`` is found by its id and below others only.
     """
 
-    list: Callable[[Principal, Query], Awaitable[Page[T]]]
+    list: ListAll[T] | None = None
     get: Callable[[Principal, UUID], Awaitable[T]]
     create: Create[T] | None = None
     update: Update[T] | None = None
     delete: Delete | None = None
-    actions: Mapping[str, Act[T]] = field(default_factory=dict)
+    actions: Mapping[str, Act[Any]] = field(default_factory=dict)
+    lists: Mapping[str, ListOf] = field(default_factory=dict)
     units: Units | None = None
     following: Following[T] | None = None
     report: Callable[[Principal, UUID], Awaitable[bytes]] | None = None
     link: MakeLink | None = None
+    rotate: MakeSecret | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,8 +160,10 @@ class _Parser:
 
     def _relationships(self, data: Members) -> Members:
         known = {each.name: each for each in self.resource.relationships}
-        given = self._known_members(data, "relationships", known)
-        return {f: self._related(given, known[name]) for name in given if (f := known[name].field)}
+        ignored = dict.fromkeys(each.name for each in self.resource.lists)
+        given = self._known_members(data, "relationships", known | ignored)
+        named = [each for name, each in known.items() if name in given]
+        return {each.field: self._related(given, each) for each in named if each.field}
 
     def _known_members(self, data: Members, kind: str, known: Mapping[str, object]) -> Members:
         given = self.object_at(data, kind, "/data", default={}) or {}

@@ -62,3 +62,15 @@ class Query:
     def skip(self) -> int:
         """How many resources come before the page."""
         return (self.number - 1) * self.size
+
+    @property
+    def slice_(self) -> dict[str, Any]:
+        """The arguments of the core's query."""
+        return {
+            **self.filters,
+            "skip": self.skip,
+            "limit": self.size,
+            "order": self.order,
+            "after": self.after,
+            "before": self.before,
+        }

@@ -60,6 +60,33 @@ class ToOne(Generic[T]):
         return _HUMP.sub("-", self.name).lower()
 
 
+@dataclass(frozen=True, kw_only=True)
+class ToMany:
+    """A relationship to resources of ``type`` that are listed at a URL of their own, read-only."""
+
+    name: str
+    type: str
+    field: None = None
+
+    @property
+    def segment(self) -> str:
+        """Its name in a URL."""
+        return _HUMP.sub("-", self.name).lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What can be asked of one resource besides a change, as POST to ``{id}/{name}``.
+
+    ``verb`` is what it does. ``gives`` is the type of the new resource that answers; None is the
+    resource itself.
+    """
+
+    name: str
+    verb: str
+    gives: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """One ``filter[name]``: any of a comma list of values.
@@ -85,28 +112,33 @@ class Sort:
 class Resource(Generic[T]):
     """One type of resource, as clients see it.
 
-    Every relationship can be included. ``meta`` gives what is told about an object beyond its
-    attributes. ``version`` gives the number that grows with every change; a resource with one can
-    be changed on condition (If-Match). ``required`` are the core's fields that a new one needs.
+    Every relationship to one can be included. ``meta`` gives what is told about an object besides
+    its attributes. ``version`` gives the number that grows with every change; a resource with one
+    can be changed on condition (If-Match). ``required`` are the core's fields that a new one needs.
     ``has_report`` says whether an object has a validation report; its URL is then in ``meta``.
+    ``is_secret_when_new`` if a new one is told something that nothing on the way is to keep.
     """
 
     type: str
     id: Callable[[T], UUID]
     attributes: tuple[Attribute[T], ...]
     relationships: tuple[ToOne[T], ...] = ()
+    lists: tuple[ToMany, ...] = ()
+    actions: tuple[Action, ...] = ()
     filters: tuple[Filter, ...] = ()
     sorts: tuple[Sort, ...] = ()
     meta: Callable[[T], Mapping[str, object]] | None = None
     version: Callable[[T], int] | None = None
     required: tuple[str, ...] = ()
     has_report: Callable[[T], bool] | None = None
+    is_secret_when_new: bool = False
 
     @cached_property
     def fields(self) -> frozenset[str]:
         """The names that ``fields[type]`` takes: attributes and relationships share a namespace."""
         attributes = {each.name for each in self.attributes if each.read}
-        return frozenset(attributes | {each.name for each in self.relationships})
+        related = {each.name for each in self.relationships} | {each.name for each in self.lists}
+        return frozenset(attributes | related)
 
     @cached_property
     def includes(self) -> Mapping[str, ToOne[T]]:

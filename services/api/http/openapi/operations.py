@@ -15,13 +15,14 @@ from services.api.http.jsonapi.documents import REPORT
 from services.api.http.jsonapi.links import LINKS
 from services.api.http.jsonapi.media import MEDIA_TYPE
 from services.api.http.jsonapi.resource import label
+from services.api.http.jsonapi.secrets import SECRETS
 from services.api.http.openapi import parameters, responses
 from services.api.http.openapi.schemas import pascal, ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from services.api.http.jsonapi.resource import Resource, ToOne
+    from services.api.http.jsonapi.resource import Action, Resource, ToMany, ToOne
     from services.api.http.openapi.schemas import Json
 
 EVENTS = "events"
@@ -85,11 +86,19 @@ class _Routes:
             case [_, segment] if segment in segments:
                 return {"GET": partial(self._related, segments[segment])}
             case [_, name]:
-                readable = {EVENTS: self._watch, REPORT: self._report}
-                reading = {"GET": readable[name]} if name in readable else {}
-                making = self._link if name == LINKS.type else partial(self._act, name)
-                return {"POST": making, **reading}
+                return self._of_one(name)
         return {}
+
+    def _of_one(self, name: str) -> Mapping[str, Callable[[], Json]]:
+        """What is below one resource and is no relationship to one."""
+        readable = {EVENTS: self._watch, REPORT: self._report} | {
+            each.segment: partial(self._below, each) for each in self.resource.lists
+        }
+        makable = {LINKS.type: self._link, SECRETS.type: self._rotate} | {
+            each.name: partial(self._act, each) for each in self.resource.actions
+        }
+        found = {"GET": readable.get(name), "POST": makable.get(name)}
+        return {method: describe for method, describe in found.items() if describe}
 
     def _watch(self) -> Json:
         summary = f"Watch one of the {self.words}"
@@ -113,6 +122,29 @@ class _Routes:
             body=f"{name}New",
         )
 
+    def _rotate(self) -> Json:
+        name = pascal(SECRETS.type)
+        return self._operation(
+            f"create{self.name}{name}",
+            f"Give one of the {self.words} a new secret",
+            [parameters.ID, *self._condition(), parameters.KEY],
+            responses.made(f"{name}Document", 412),
+            body=f"{name}New",
+        )
+
+    def _below(self, to_many: ToMany) -> Json:
+        other = self.resources[to_many.type]
+        return self._operation(
+            f"list{self.name}{pascal(to_many.segment)}",
+            f"List the {label(to_many.name)} of one of the {self.words}",
+            [
+                parameters.ID,
+                parameters.IF_NONE_MATCH,
+                *parameters.for_lists(other, self.resources),
+            ],
+            responses.found(f"{pascal(to_many.type)}Page", "A page.", one=True),
+        )
+
     def _list(self) -> Json:
         return self._operation(
             f"list{self.name}",
@@ -126,7 +158,7 @@ class _Routes:
             f"create{self.name}",
             f"Create one of the {self.words}",
             [parameters.KEY, *self._shape()],
-            responses.written(f"{self.name}Document", status=201, conflicts=False),
+            responses.created(f"{self.name}Document", secret=self.resource.is_secret_when_new),
             body=f"{self.name}New",
         )
 
@@ -157,12 +189,14 @@ class _Routes:
             responses.deleted(),
         )
 
-    def _act(self, action: str) -> Json:
+    def _act(self, action: Action) -> Json:
+        gives = self.resources[action.gives or self.resource.type]
+        shape = parameters.for_documents(gives, self.resources)
         return self._operation(
-            f"{action}{self.name}",
-            f"{action.capitalize()} one of the {self.words}",
-            [parameters.ID, *self._condition(), parameters.KEY, *self._shape()],
-            responses.written(f"{self.name}Document", status=200),
+            f"{action.verb}{self.name}",
+            f"{action.verb.capitalize()} one of the {self.words}",
+            [parameters.ID, *self._condition(), parameters.KEY, *shape],
+            responses.written(f"{pascal(gives.type)}Document", status=201 if action.gives else 200),
         )
 
     def _related(self, to_one: ToOne[Any]) -> Json:

@@ -20,6 +20,7 @@ _NAMES = {413: "Content Too Large", 422: "Unprocessable Content"}
 _EVERYWHERE = (400, 401, 403, 406, 415, 429, 500, 503)
 _OF_ONE = (404,)
 _OF_BODIES = (404, 408, 409, 413, 422)
+_WRITTEN = "The resource as it is now."
 _LIMITS = ("RateLimit", "RateLimit-Policy")
 _MORE: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
@@ -72,17 +73,24 @@ def report() -> Json:
     return answers
 
 
-def written(schema: str, *, status: int, conflicts: bool = True) -> Json:
-    """Of a write that answers with the resource; ``conflicts``: it can be made on condition."""
-    more = ("Location",) if status == HTTPStatus.CREATED else ()
-    answer = _document(schema, "The resource as it is now.", "ETag", *more)
-    return _answers({status: answer}, *_OF_BODIES, *((412,) if conflicts else ()))
-
-
-def made(schema: str) -> Json:
-    """Of something that is made and cannot be read again."""
-    answer = _document(schema, "What was made. It is shown this once.")
+def created(schema: str, *, secret: bool) -> Json:
+    """Of a new resource; ``secret``: it is told something this once."""
+    description = "The new resource; its secret is in `meta` this once." if secret else _WRITTEN
+    answer = _document(schema, description, "ETag", "Location")
     return _answers({HTTPStatus.CREATED.value: answer}, *_OF_BODIES)
+
+
+def written(schema: str, *, status: int) -> Json:
+    """Of a write that answers with the resource, or with what it has made."""
+    more = ("Location",) if status == HTTPStatus.CREATED else ()
+    answer = _document(schema, _WRITTEN, "ETag", *more)
+    return _answers({status: answer}, *_OF_BODIES, 412)
+
+
+def made(schema: str, *more: int) -> Json:
+    """Of something that is made and cannot be read again; ``more`` refusals than usual."""
+    answer = _document(schema, "What was made. It is shown this once.")
+    return _answers({HTTPStatus.CREATED.value: answer}, *_OF_BODIES, *more)
 
 
 def deleted() -> Json:

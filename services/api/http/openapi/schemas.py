@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.api.http.jsonapi.links import LINKS
-from services.api.http.jsonapi.resource import ToOne
+from services.api.http.jsonapi.resource import ToMany, ToOne
+from services.api.http.jsonapi.secrets import SECRETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from services.api.http.jsonapi.resource import Attribute, Resource
 
+    Member = Attribute[Any] | ToOne[Any] | ToMany
+
 Json = dict[str, Any]
+
+MADE: tuple[Resource[Any], ...] = (LINKS, SECRETS)
+"""What is made of a resource and cannot be read again."""
 
 UUID_TEXT: Json = {"type": "string", "format": "uuid"}
 _REF = "#/components/schemas/{name}"
@@ -92,15 +98,16 @@ def pascal(name: str) -> str:
 def components(resources: Iterable[Resource[Any]]) -> dict[str, Json]:
     """The schemas of all these resources, of their documents, and of what they refer to."""
     resources = tuple(resources)
-    kinds = [attribute.kind for each in (*resources, LINKS) for attribute in each.attributes]
+    kinds = [attribute.kind for each in (*resources, *MADE) for attribute in each.attributes]
     rendered, referred = msgspec.json.schema_components(kinds, ref_template=_REF)
     values = iter(rendered)
     found = {**COMMON, **referred}
     for resource in resources:
         known = {attribute.name: next(values) for attribute in resource.attributes}
         found |= _Schemas(resource, known).components()
-    known = {attribute.name: next(values) for attribute in LINKS.attributes}
-    found |= _Schemas(LINKS, known).made()
+    for resource in MADE:
+        known = {attribute.name: next(values) for attribute in resource.attributes}
+        found |= _Schemas(resource, known).made()
     return found | _atomic(each for each in resources if each.writable)
 
 
@@ -182,8 +189,9 @@ class _Schemas:
             "links": ref("Links"),
             "meta": ref("Meta"),
         }
-        if self._resource.relationships:
-            related = {each.name: _relationship(each) for each in self._resource.relationships}
+        related = {each.name: _relationship(each) for each in self._resource.relationships}
+        related |= {each.name: _closed({"links": ref("Links")}) for each in self._resource.lists}
+        if related:
             properties["relationships"] = _closed(related)
         return _closed(properties, required=["type", "id"])
 
@@ -192,29 +200,31 @@ class _Schemas:
         creating = not more
         data: Json = {"type": {"const": self._resource.type}, **more}
         required = ["type", *more]
-        for kind, members in (
+        related: list[Member] = [*self._resource.relationships, *self._resource.lists]
+        kinds: tuple[tuple[str, Sequence[Member]], ...] = (
             ("attributes", self._resource.attributes),
-            ("relationships", self._resource.relationships),
-        ):
+            ("relationships", related),
+        )
+        for kind, members in kinds:
             if members:
                 data[kind] = self._writable(members, creating=creating)
                 required += [kind] if creating and data[kind].get("required") else []
         described = {"type": "object", "properties": data, "required": required}
         return {"type": "object", "properties": {"data": described}, "required": ["data"]}
 
-    def _writable(self, members: Iterable[Attribute[Any] | ToOne[Any]], *, creating: bool) -> Json:
+    def _writable(self, members: Iterable[Member], *, creating: bool) -> Json:
         properties = {each.name: self._writable_member(each) for each in members}
         required = [each.name for each in members if creating and self._is_required(each)]
         return _closed(properties, required=required)
 
-    def _writable_member(self, member: Attribute[Any] | ToOne[Any]) -> Json:
-        if member.field is None:
+    def _writable_member(self, member: Member) -> Json:
+        if isinstance(member, ToMany) or member.field is None:
             return _IGNORED
         if isinstance(member, ToOne):
             return _linkage(member)
         return self._values[member.name] | ({} if member.read else {"writeOnly": True})
 
-    def _is_required(self, member: Attribute[Any] | ToOne[Any]) -> bool:
+    def _is_required(self, member: Member) -> bool:
         return member.field in self._resource.required
 
 

@@ -54,6 +54,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Too many requests for this token. Try again later."""
     ERROR_REASON_METHOD_UNKNOWN: _ErrorReason.ValueType  # 15
     """There is no such method."""
+    ERROR_REASON_TOO_MANY_SUBSCRIPTIONS: _ErrorReason.ValueType  # 16
+    """The tenant may have no more subscriptions."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason in google.rpc.ErrorInfo of every error, without the prefix. Values may be added."""
@@ -90,4 +92,6 @@ ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 14
 """Too many requests for this token. Try again later."""
 ERROR_REASON_METHOD_UNKNOWN: ErrorReason.ValueType  # 15
 """There is no such method."""
+ERROR_REASON_TOO_MANY_SUBSCRIPTIONS: ErrorReason.ValueType  # 16
+"""The tenant may have no more subscriptions."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -79,8 +79,8 @@ def _shut_down(socket: sockets.socket) -> None:
         sockets.socket.shutdown(socket, sockets.SHUT_RDWR)
 
 
-async def run_stoppable(work: Callable[[Stop], T]) -> T:
-    """Run blocking work in a thread of its own and return or raise what it does.
+async def run_stoppable(work: Callable[[Stop], T], *, name: str = "download") -> T:
+    """Run blocking work in a thread of its own, of this name; return or raise what it does.
 
     A cancelled caller stops the work and is cancelled only once its thread has ended.
     """
@@ -90,7 +90,7 @@ async def run_stoppable(work: Callable[[Stop], T]) -> T:
     context = contextvars.copy_context()
     # A daemon: a thread that hangs in the kernel must not keep the process from ending.
     thread = threading.Thread(
-        target=lambda: context.run(_settle, result, work, stop), name="download", daemon=True
+        target=lambda: context.run(_settle, result, work, stop), name=name, daemon=True
     )
     thread.start()
     ended = asyncio.ensure_future(asyncio.wrap_future(result))

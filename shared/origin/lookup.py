@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.downloader.stop import Stop
+    from shared.origin.stop import Stop
 
     Resolve = Callable[[str], list[str]]
 

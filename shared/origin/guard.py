@@ -12,17 +12,17 @@ from contextlib import ExitStack
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from services.downloader.lookup import lookup, system_resolve
 from shared.origin import OriginPolicy, OriginRefused
 from shared.origin.addresses import parse_address
 from shared.origin.hosts import is_localhost
+from shared.origin.lookup import lookup, system_resolve
 from shared.origin.refused import ADDRESS_REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.downloader.lookup import Resolve
-    from services.downloader.stop import Stop
+    from shared.origin.lookup import Resolve
+    from shared.origin.stop import Stop
 
 _DISCARD = 9
 

@@ -1,0 +1,1 @@
+"""Sending events to those who subscribed: by webhook and by mail."""
