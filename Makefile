@@ -14,7 +14,7 @@ IMAGE = cd proto && ../$(BIN)/buf build --path stagedoor --exclude-source-info
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download clean
+.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download clean
 
 ##@ Use it
 
@@ -27,7 +27,16 @@ run: $(VENV)/.runtime ## run everything on the default ports until Ctrl-C, data 
 ##@ Work on it
 
 test: $(VENV)/.development ## run all tests but the long ones
-	$(BIN)/python -m pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not long and not faults" -n auto --maxprocesses 4 --dist loadfile
+
+faults: $(VENV)/.development ## break real processes in every way there is; says its seed
+	$(BIN)/python -m pytest tests/faults -m "not long" --timeout 300
+
+soak: $(VENV)/.development ## break everything at random under load, for STAGEDOOR_SOAK_SECONDS (300)
+	STAGEDOOR_SOAK_SECONDS=$${STAGEDOOR_SOAK_SECONDS:-300} $(BIN)/python -m pytest -s tests/faults/test_soak.py
+
+promises: $(VENV)/.development ## take out the mechanism behind each promise; its test has to fail
+	$(BIN)/python -m tests.promises
 
 test-long: $(VENV)/.development ## run the tests that take minutes or gigabytes
 	$(BIN)/python -m pytest -m long
@@ -53,9 +62,10 @@ proto: $(VENV)/.development ## generate the stubs in shared/gen again
 baseline: $(VENV)/.development ## promise the contract as it is now; a change that breaks it fails
 	$(IMAGE) -o baseline.binpb
 
-docs: $(VENV)/.development ## make the life of a task and the validator's codes in docs/ again
+docs: $(VENV)/.development ## make the pages of docs/ again that are made from code
 	$(BIN)/python -m services.api.domain.diagram docs/life-of-a-task.md
 	$(BIN)/python -m tests.support.docs codes docs/validator
+	$(BIN)/python -m tests.promises page docs/promises.md
 
 docs-validator: docs ## ask Stagedoor, MediaInfo and FFmpeg about every broken master again
 	$(BIN)/python -m tests.support.docs mutations docs/validator
