@@ -15,8 +15,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from services.downloader.errors import Permanent, Transient
-from services.downloader.guard import DialRefused
-from services.downloader.stop import Stop
+from shared.origin.guard import DialRefused
+from shared.origin.stop import Stop
 
 if TYPE_CHECKING:
     import socket
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping
     from types import TracebackType
 
-    from services.downloader.guard import AddressGuard
+    from shared.origin.guard import AddressGuard
 
 _SECONDS = 30.0
 _BATCH_BYTES = 1 << 20
@@ -59,8 +59,8 @@ class AiohttpResponse:
         self._batch: list[bytes] = []
         self._next = transport.begin(self._gather())
 
-    def read_into(self, buffer: memoryview) -> int:
-        """See Response."""
+    def read_into(self, buffer: memoryview, until: float = 0.0) -> int:  # noqa: ARG002 - see Response
+        """See Response; what is here."""
         while not self._rest:
             if not self._batch:
                 try:

@@ -14,7 +14,7 @@ import pycurl  # type: ignore[import-untyped]  # no dependency, and without type
 from multidict import CIMultiDict
 
 from services.downloader.errors import Permanent, Transient
-from services.downloader.guard import DialRefused
+from shared.origin.guard import DialRefused
 
 if TYPE_CHECKING:
     import socket
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from services.downloader.guard import AddressGuard
-    from services.downloader.stop import Stop
+    from shared.origin.guard import AddressGuard
+    from shared.origin.stop import Stop
 
 _SECONDS = 30.0
 _BUFFER_BYTES = 256 * 1024
@@ -46,8 +46,8 @@ class CurlResponse:
             self._step()
         self.status = self._easy.getinfo(pycurl.RESPONSE_CODE)
 
-    def read_into(self, buffer: memoryview) -> int:
-        """See Response."""
+    def read_into(self, buffer: memoryview, until: float = 0.0) -> int:  # noqa: ARG002 - see Response
+        """See Response; what is here."""
         self._buffer, self._filled = buffer, 0
         rest, self._rest = self._rest, memoryview(b"")
         self._put(rest)

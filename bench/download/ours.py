@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from services.downloader.app import download_stage
-from services.downloader.guard import AddressGuard
 from services.downloader.settings import DownloaderSettings
-from services.downloader.tls import tls_context
+from shared.origin.guard import AddressGuard
+from shared.origin.tls import tls_context
 from shared.stage.job import Job, Stored
 
 if TYPE_CHECKING:

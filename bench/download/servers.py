@@ -11,6 +11,8 @@ from hashlib import md5
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.download import nginx
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,6 +35,28 @@ def write_files(folder: Path, count: int, size: int) -> dict[str, str]:
                 digest.update(piece)
         digests[name] = digest.hexdigest()
     return digests
+
+
+def origin_name() -> str:
+    """Say what serves the files."""
+    return "nginx" if nginx.found() else "our own in Python, as nginx is not installed"
+
+
+@contextmanager
+def origin(folder: Path, served: Path) -> Iterator[int]:
+    """Serve the files of a folder: nginx if it is installed, else ours. Gives the port.
+
+    The authority of its certificate is ``folder/origin/ca.pem``.
+    """
+    program = nginx.found()
+    if program is None:
+        with listening(folder, "origin", str(served)) as port:
+            yield port
+    else:
+        state = folder / "origin"
+        state.mkdir()
+        with nginx.serving(program, served, state) as port:
+            yield port
 
 
 @contextmanager

@@ -10,13 +10,13 @@ from urllib.parse import unquote, urlsplit
 from services.downloader.bandwidth import Bandwidth
 from services.downloader.fetch import Fetcher
 from services.downloader.gates import Gate, GatedTransport
-from services.downloader.guard import AddressGuard
 from services.downloader.http import HttpTransport
 from services.downloader.stage import DownloadStage
-from services.downloader.tls import tls_context
 from shared.blobs.open import open_store
 from shared.blobs.scratch import own_scratch
 from shared.bus.roles import Role
+from shared.origin.guard import AddressGuard
+from shared.origin.tls import tls_context
 from shared.stage.service import serve
 
 if TYPE_CHECKING:

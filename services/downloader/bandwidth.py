@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.downloader.stop import Stop
+    from shared.origin.stop import Stop
 
 # How much time may have been saved up: short, so that a pause does not end in a flood.
 _BURST_SECONDS = 0.25

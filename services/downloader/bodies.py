@@ -27,8 +27,8 @@ class Body(Protocol):
     def is_spent(self) -> bool:
         """Whether nothing more will come, and nothing else did: the next response may follow."""
 
-    def read_into(self, buffer: memoryview) -> int:
-        """Put the next bytes into a buffer; 0 at the end.
+    def read_into(self, buffer: memoryview, until: float) -> int:
+        """Put the next bytes into a buffer; 0 at the end. ``until`` is as in Response.
 
         Raises OSError if the connection breaks or stalls before it, h11.RemoteProtocolError.
         """
@@ -52,12 +52,28 @@ class _Wire:
     """What came in one piece with the head, then the socket."""
 
     def __init__(self, socket: ssl.SSLSocket, early: bytes) -> None:
-        self._socket = socket
+        self._recv_into = socket.recv_into
+        self._trouble: OSError | None = None
         self.early = memoryview(early)
 
-    def recv_into(self, buffer: memoryview) -> int:
-        if not self.early:
-            return self._socket.recv_into(buffer)
+    def recv_into(self, buffer: memoryview, until: float) -> int:
+        """Read record after record, in one loop: a file of a megabyte has sixty of them."""
+        if self._trouble is not None:
+            raise self._trouble
+        filled = self._take_early(buffer)
+        try:
+            while filled < len(buffer) and not (filled and monotonic() >= until):
+                count = self._recv_into(buffer[filled:])
+                if not count:
+                    break
+                filled += count
+        except OSError as error:
+            if not filled:
+                raise
+            self._trouble = error
+        return filled
+
+    def _take_early(self, buffer: memoryview) -> int:
         count = min(len(buffer), len(self.early))
         buffer[:count] = self.early[:count]
         self.early = self.early[count:]
@@ -76,11 +92,11 @@ class SizedBody:
         """Whether all bytes have come; a short body that came with the head may stay unread."""
         return self._left == len(self._wire.early)
 
-    def read_into(self, buffer: memoryview) -> int:
+    def read_into(self, buffer: memoryview, until: float) -> int:
         """See Body; straight from TLS into the buffer."""
         if not self._left:
             return 0
-        count = self._wire.recv_into(buffer if len(buffer) <= self._left else buffer[: self._left])
+        count = self._wire.recv_into(buffer[: self._left], until)
         if not count:
             raise ConnectionResetError("the connection ended before the body")
         self._left -= count
@@ -95,9 +111,9 @@ class OpenBody:
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
 
-    def read_into(self, buffer: memoryview) -> int:
+    def read_into(self, buffer: memoryview, until: float) -> int:
         """See Body."""
-        return self._wire.recv_into(buffer)
+        return self._wire.recv_into(buffer, until)
 
 
 class ChunkedBody:
@@ -112,7 +128,7 @@ class ChunkedBody:
         self._rest = memoryview(b"")
         self._ended = False
 
-    def read_into(self, buffer: memoryview) -> int:
+    def read_into(self, buffer: memoryview, until: float) -> int:  # noqa: ARG002 - see Body
         """See Body; all chunks that are there, as far as they fit."""
         deadline = monotonic() + self._patience
         filled = 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ssl
 
     from services.downloader.limits import Limits
-    from services.downloader.stop import Stop
+    from shared.origin.stop import Stop
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_FIELDS = 128
@@ -70,10 +70,10 @@ class HttpResponse:
         """Whether another request may follow on the same connection."""
         return self._keeps and self._body.is_spent
 
-    def read_into(self, buffer: memoryview) -> int:
+    def read_into(self, buffer: memoryview, until: float = 0.0) -> int:
         """See Response."""
         try:
-            count = self._body.read_into(buffer)
+            count = self._body.read_into(buffer, until)
         except TimeoutError as error:
             self._stop.check()
             raise Transient("stalled", "The origin stopped sending.") from error

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from services.downloader.bandwidth import Bandwidth
     from services.downloader.intake import Intake
     from services.downloader.limits import Limits, RangeLimits
-    from services.downloader.stop import Stop
     from services.downloader.transport import Response
+    from shared.origin.stop import Stop
 
 
 class Download:

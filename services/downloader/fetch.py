@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from services.downloader.limits import Limits
-    from services.downloader.stop import Stop
     from services.downloader.transport import Response, Transport
     from shared.blobs.base import BlobSink, Leftover
+    from shared.origin.stop import Stop
     from shared.stage.job import Progress
 
 # A longer wait gives the claim back: the task's row waits better than a worker's slot.

@@ -11,8 +11,8 @@ from services.downloader.limits import SpeedGauge
 if TYPE_CHECKING:
     from services.downloader.bandwidth import Bandwidth
     from services.downloader.limits import Limits
-    from services.downloader.stop import Stop
     from services.downloader.transport import Response
+    from shared.origin.stop import Stop
 
 # How long bytes of a slow origin gather before they are passed on.
 _GATHER_SECONDS = 0.25
@@ -50,13 +50,14 @@ class Filling:
         """
         self._stop.check()
         start = monotonic()
+        until = start if eager else start + _GATHER_SECONDS
         filled = 0
         try:
             while filled < len(memory) and not self.ended:
-                got = self._response.read_into(memory[filled:])
+                got = self._response.read_into(memory[filled:], until)
                 filled += got
                 self.ended = not got
-                if eager or monotonic() - start >= _GATHER_SECONDS:
+                if monotonic() >= until:
                     break
             self._gauge.count(filled, monotonic() - start)
         except Transient as error:

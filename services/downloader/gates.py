@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from services.downloader.stop import Stop
     from services.downloader.transport import Response, Transport
+    from shared.origin.stop import Stop
 
 # Who waits longer gives the claim back: the task's row waits better than a worker's slot.
 PATIENCE_SECONDS = 10.0
@@ -43,8 +43,10 @@ class Gate:
     @contextmanager
     def entered(self, key: str, stop: Stop) -> Iterator[None]:
         """Be inside for the block. Raises Busy after the patience, Stopped."""
-        with stop.waking(self._wake):
-            self._enter(key, stop)
+        stop.check()
+        if not self._enter_at_once(key):
+            with stop.waking(self._wake):
+                self._enter(key, stop)
         try:
             yield
         finally:
@@ -63,6 +65,15 @@ class Gate:
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+    def _enter_at_once(self, key: str) -> bool:
+        """Enter if nobody is before us: most do, and need no place in a queue."""
+        with self._changed:
+            inside = self._inside.get(key, 0)
+            if key in self._queues or inside >= self._most:
+                return False
+            self._inside[key] = inside + 1
+            return True
 
     def _enter(self, key: str, stop: Stop) -> None:
         ticket = object()

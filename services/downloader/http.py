@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     import h11
 
-    from services.downloader.guard import AddressGuard
     from services.downloader.limits import Limits
-    from services.downloader.stop import Stop
+    from shared.origin.guard import AddressGuard
+    from shared.origin.stop import Stop
 
 
 class HttpTransport:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from services.downloader.hashing import HashingWriter, Release
-    from services.downloader.stop import Stop
     from services.downloader.versions import Version
     from shared.blobs.base import BlobSink, Leftover
+    from shared.origin.stop import Stop
     from shared.stage.job import Progress
 
 

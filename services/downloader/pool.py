@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from services.downloader.connection import Connection
-    from services.downloader.guard import AddressGuard
     from services.downloader.request import Place
+    from shared.origin.guard import AddressGuard
 
 IDLE_SECONDS = 10.0
 MAX_PER_ORIGIN = 8

@@ -14,8 +14,8 @@ from services.downloader.errors import Permanent, Transient
 from services.downloader.filling import Filling
 from services.downloader.gates import Busy
 from services.downloader.hashing import BLOCK_BYTES
-from services.downloader.stop import Stop
 from services.downloader.window import Window
+from shared.origin.stop import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,8 +15,8 @@ from shared.origin.policy import check_characters
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from services.downloader.stop import Stop
     from services.downloader.transport import Response, Transport
+    from shared.origin.stop import Stop
 
 MAX_REDIRECTS = 5
 

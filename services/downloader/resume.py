@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from io import FileIO
 
     from services.downloader.hashing import HashingWriter
-    from services.downloader.stop import Stop
     from shared.blobs.base import BlobSink, Leftover
+    from shared.origin.stop import Stop
     from shared.stage.job import Progress
 
 MAX_NOTE_BYTES = 4096

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 from services.downloader.errors import FetchError, Permanent, Transient
 from services.downloader.fetch import Source
 from services.downloader.gates import Busy
-from services.downloader.stop import run_stoppable
 from shared.blobs.base import NoSpace, StoreUnavailable
+from shared.failpoints import reach
+from shared.origin.stop import run_stoppable
 from shared.problems import Problem, Severity
 from shared.stage.job import Failed, Job, Outcome, Progress, Refused, Released, Stored
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from services.downloader.fetch import Fetched, Fetcher
     from services.downloader.gates import Gate
-    from services.downloader.stop import Stop
-    from shared.blobs.base import BlobSink, BlobStore
+    from shared.blobs.base import BlobSink, BlobStore, Leftover
+    from shared.origin.stop import Stop
 
 # How long a worker's own trouble is given to pass.
 NO_SPACE_WAIT = timedelta(seconds=60)
@@ -73,26 +76,31 @@ class DownloadStage:
             return Released(reason="store_unavailable", retry_after=STORE_WAIT)
 
     def _store_source(self, job: Job, progress: Progress, stop: Stop) -> Stored:
-        with self._tenants.entered(job.tenant, stop), self._store.create(job.output_key) as sink:
-            fetched = self._fetch_proven(job, sink, progress, stop)
+        key = job.output_key
+        with self._tenants.entered(job.tenant, stop), self._store.create(key) as sink:
+            leftovers = self._store.leftovers(key.rpartition("/")[0])
+            fetched = self._fetch_proven(job, sink, leftovers, progress, stop)
             stop.check()
             sink.commit()
-        return Stored(blob_key=job.output_key, size_bytes=fetched.size_bytes, md5=fetched.md5)
+            reach("downloader.stored")
+        return Stored(blob_key=key, size_bytes=fetched.size_bytes, md5=fetched.md5)
 
-    def _fetch_proven(self, job: Job, sink: BlobSink, progress: Progress, stop: Stop) -> Fetched:
+    def _fetch_proven(
+        self,
+        job: Job,
+        sink: BlobSink,
+        leftovers: Iterable[Leftover],
+        progress: Progress,
+        stop: Stop,
+    ) -> Fetched:
         source = Source(
             url=job.source_uri,
             headers=job.source_headers,
             declared_md5=job.declared_md5.lower(),
             max_bytes=job.max_bytes,
         )
-        generation = job.output_key.rpartition("/")[0]
         fetched = self._fetcher.fetch(
-            source,
-            sink,
-            leftovers=self._store.leftovers(generation),
-            progress=progress,
-            stop=stop,
+            source, sink, leftovers=leftovers, progress=progress, stop=stop
         )
         if source.declared_md5 not in {"", fetched.md5}:
             # Once more from the start: a resumed file may have been pieced together wrongly.

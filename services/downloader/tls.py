@@ -1,4 +1,4 @@
-"""TLS as a client: who is trusted, and the handshake."""
+"""The TLS handshake with an origin."""
 
 from __future__ import annotations
 
@@ -10,23 +10,11 @@ from services.downloader.errors import Permanent, Transient
 
 if TYPE_CHECKING:
     import socket
-    from pathlib import Path
 
-    from services.downloader.stop import Stop
+    from shared.origin.stop import Stop
 
 
 _HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-
-
-def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """Trust the system's authorities, and those in ``ca_file`` (PEM) too. Blocks."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    return context
 
 
 def shake_hands(

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from services.downloader.stop import Stop
+    from shared.origin.stop import Stop
 
 
 class Response(Protocol):
@@ -22,11 +22,12 @@ class Response(Protocol):
     def headers(self) -> Mapping[str, str]:
         """The header fields, by name in any case; of a repeated one the first."""
 
-    def read_into(self, buffer: memoryview) -> int:
+    def read_into(self, buffer: memoryview, until: float = 0.0) -> int:
         """Put the next bytes of the body, free of chunking, into ``buffer``; 0 at the body's end.
 
-        ``buffer`` is not empty and may stay partly unused. Blocks. Raises Transient ``truncated``
-        or ``stalled``, Permanent ``invalid_response``, Stopped.
+        Blocks until there are any, and may go on until the buffer, which is not empty, is full or
+        the moment ``until`` of the monotonic clock has come. Raises Transient ``truncated`` or
+        ``stalled``, Permanent ``invalid_response``, Stopped; what came before is given first.
         """
 
 

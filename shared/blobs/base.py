@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import datetime, timedelta
     from io import FileIO
@@ -139,6 +139,9 @@ class BlobStore(Protocol):
 
         A local store gives the file itself: it must not be changed.
         """
+
+    def chunks(self, key: str) -> AsyncGenerator[bytes]:
+        """Read the blob from its start, a few MiB at a time. Raises BlobMissing, at any of them."""
 
     async def size(self, key: str) -> int:
         """Return the size in bytes. Raises BlobMissing."""

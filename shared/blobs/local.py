@@ -22,10 +22,11 @@ from shared.blobs.base import (
 from shared.blobs.part import LocalSink, disk_errors, note_of, part_of, remove
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
     from datetime import timedelta
 
 _LISTED_AT_ONCE = 1000
+_CHUNK_BYTES = 4 * 1024 * 1024
 
 
 class LocalStore:
@@ -37,7 +38,7 @@ class LocalStore:
     buffer_bytes = 0
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = root.absolute()
 
     @contextmanager
     def create(self, key: str) -> Iterator[LocalSink]:
@@ -58,6 +59,18 @@ class LocalStore:
         """Give the file itself; see BlobStore."""
         await self.size(key)
         yield self._path(key)
+
+    async def chunks(self, key: str) -> AsyncGenerator[bytes]:
+        """Read the blob; see BlobStore."""
+        path = self._path(key)
+        with disk_errors():
+            try:
+                file = await asyncio.to_thread(path.open, "rb", buffering=0)
+            except FileNotFoundError:
+                raise BlobMissing(key) from None
+            with file:
+                while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+                    yield chunk
 
     async def size(self, key: str) -> int:
         """Return the size in bytes; see BlobStore."""
@@ -105,9 +118,10 @@ class LocalStore:
     def _leftovers(self, top: Path) -> Iterator[Leftover]:
         for folder, _, names in os.walk(top):
             for name in names:
-                path = Path(folder, name.removesuffix(NOTE_SUFFIX))
-                if name != path.name and (found := self._leftover(path)):
-                    yield found
+                if name.endswith(NOTE_SUFFIX):
+                    found = self._leftover(Path(folder, name.removesuffix(NOTE_SUFFIX)))
+                    if found is not None:
+                        yield found
 
     def _leftover(self, path: Path) -> Leftover | None:
         with disk_errors(), suppress(FileNotFoundError):  # went away since it was listed

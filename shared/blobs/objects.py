@@ -21,7 +21,7 @@ from shared.blobs.scratch import ScratchFile
 from shared.blobs.upload import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
     from datetime import timedelta
     from pathlib import Path
 
@@ -89,6 +89,20 @@ class ObjectStore:
             yield sink.path
         finally:
             await asyncio.to_thread(sink.remove)
+
+    async def chunks(self, key: str) -> AsyncGenerator[bytes]:
+        """Read the object by ranges, so that no answer lasts long; see BlobStore."""
+        size, offset = await self.size(key), 0
+        while offset < size:
+            length = min(_READ_BYTES, size - offset)
+            with _store_errors(reading=key):
+                chunk = bytes(
+                    await obstore.get_range_async(
+                        self._backend, check_key(key), start=offset, length=length
+                    )
+                )
+            yield chunk
+            offset += length
 
     async def size(self, key: str) -> int:
         """Return the size in bytes; see BlobStore."""

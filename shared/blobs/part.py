@@ -19,6 +19,7 @@ from shared.blobs.base import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import TracebackType
 
 # A file system that cannot hold a file so long has no room for it either.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -27,17 +28,33 @@ _RESERVES_NOTHING = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 _RACES = 50
 
 
-@contextmanager
-def disk_errors() -> Iterator[None]:
-    """Turn a full disk or quota into NoSpace, all else but FileExistsError to StoreUnavailable."""
-    try:
-        yield
-    except FileExistsError:
-        raise
-    except OSError as error:
+class _DiskErrors:
+    """A context manager without state, as it surrounds every call of the system."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(error, OSError) or isinstance(error, FileExistsError):
+            return
         if error.errno in _FULL:
             raise NoSpace("The disk is full.") from error
         raise StoreUnavailable("The disk did not do it.") from error
+
+
+_DISK_ERRORS = _DiskErrors()
+
+
+def disk_errors() -> _DiskErrors:
+    """Turn a full disk or quota into NoSpace, all else but FileExistsError to StoreUnavailable."""
+    return _DISK_ERRORS
 
 
 class LocalSink:
@@ -47,12 +64,14 @@ class LocalSink:
     """
 
     def __init__(self, root: Path, path: Path) -> None:
-        self._root = root
-        self._path = path
-        self._part = part_of(path)
+        # As text: a Path for each call of the system costs more than most of those calls.
+        self._root = os.fspath(root)
+        self._path = os.fspath(path)
+        self._part = self._path + PART_SUFFIX
         self._descriptor = -1
         self._note = -1
         self._offset = 0
+        self._reserved = 0
         self._begun = False
         self._committed = False
 
@@ -70,6 +89,7 @@ class LocalSink:
     def reserve(self, size: int) -> None:
         """Allocate the blocks, where the file system can; see BlobSink."""
         if size:
+            self._reserved = size
             with disk_errors(), _unless_unsupported():
                 os.posix_fallocate(self._descriptor, 0, size)
 
@@ -88,7 +108,7 @@ class LocalSink:
             os.ftruncate(self._descriptor, 0)
             if self._note >= 0:
                 os.ftruncate(self._note, 0)
-        self._offset = 0
+        self._offset = self._reserved = 0
 
     def note(self, text: bytes) -> None:
         """Replace the note; see BlobSink."""
@@ -96,18 +116,20 @@ class LocalSink:
         with disk_errors():
             if self._note < 0:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-                self._note = os.open(note_of(self._path), flags, 0o600)
+                self._note = os.open(self._path + NOTE_SUFFIX, flags, 0o600)
             # One page in one write, which not even the kill of the process can divide.
             os.pwrite(self._note, text.ljust(MAX_NOTE_BYTES, b"\0"), 0)
 
     def commit(self) -> None:
         """Make the blob durable and visible; see BlobSink."""
         with disk_errors():
-            os.ftruncate(self._descriptor, self._offset)  # a reservation may have made it longer
+            if self._reserved > self._offset:
+                os.ftruncate(self._descriptor, self._offset)
             os.fsync(self._descriptor)
+            if self._note >= 0:
+                _unlink(self._path + NOTE_SUFFIX)
             self._close()
-            note_of(self._path).unlink(missing_ok=True)
-            self._part.rename(self._path)
+            os.rename(self._part, self._path)  # noqa: PTH104 - see __init__
             for folder in _folders(self._root, self._path):
                 _sync_folder(folder)
         self._committed = True
@@ -118,7 +140,7 @@ class LocalSink:
         if self._begun and not self._committed:  # or it is the part of another run
             # What a sick disk keeps, the scrub finds; the reason for the end matters more.
             with suppress(OSError):
-                remove(self._root, self._path)
+                _remove(self._root, self._path)
 
     def _close(self) -> None:
         for descriptor in (self._descriptor, self._note):
@@ -139,14 +161,23 @@ def note_of(path: Path) -> Path:
 
 def remove(root: Path, path: Path) -> None:
     """Remove a blob, its part, its note, and the folders that are empty then."""
+    _remove(os.fspath(root), os.fspath(path))
+
+
+def _remove(root: str, path: str) -> None:
     # The part before the blob, so that a rename under way cannot slip through.
-    for file in (note_of(path), part_of(path), path):
-        file.unlink(missing_ok=True)
+    for file in (path + NOTE_SUFFIX, path + PART_SUFFIX, path):
+        _unlink(file)
     # A folder that is gone or in use ends the climb: someone else's run keeps it.
     with suppress(OSError):
         for folder in _folders(root, path):
             if folder != root:
-                folder.rmdir()
+                os.rmdir(folder)  # noqa: PTH106 - see LocalSink.__init__
+
+
+def _unlink(file: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(file)  # noqa: PTH108 - see LocalSink.__init__
 
 
 @contextmanager
@@ -158,26 +189,34 @@ def _unless_unsupported() -> Iterator[None]:
             raise
 
 
-def _open_part(part: Path) -> int:
+def _open_part(part: str) -> int:
+    folder = part.rpartition("/")[0]
     for _ in range(_RACES):
         with suppress(FileNotFoundError):
-            # ``exist_ok`` would look again, and might find it gone.
-            with suppress(FileExistsError):
-                part.parent.mkdir(mode=0o700, parents=True)
+            _make_folder(folder, 0o700)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             return os.open(part, flags, 0o600)
-    raise FileNotFoundError(part.parent)
+    raise FileNotFoundError(folder)
 
 
-def _folders(root: Path, path: Path) -> Iterator[Path]:
+def _make_folder(folder: str, mode: int) -> None:
+    # That one of this name exists is all there is to know: looked at again, it might be gone.
+    with suppress(FileExistsError):
+        try:
+            os.mkdir(folder, mode)  # noqa: PTH102 - see LocalSink.__init__
+        except FileNotFoundError:
+            _make_folder(folder.rpartition("/")[0] or "/", 0o777)
+            os.mkdir(folder, mode)  # noqa: PTH102 - see LocalSink.__init__
+
+
+def _folders(root: str, path: str) -> Iterator[str]:
     """Yield the folders between a blob and the root, innermost first, the root last."""
-    for folder in path.parents:
-        yield folder
-        if folder == root:
-            return
+    while len(path := path.rpartition("/")[0]) > len(root):
+        yield path
+    yield root
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
-from services.downloader.tls import tls_context
+from shared.origin.tls import tls_context
 from tests.support.downloads import QUICK, Bench
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from services.downloader.bandwidth import Bandwidth
 from services.downloader.fetch import Fetcher
 from services.downloader.gates import Gate, GatedTransport
-from services.downloader.guard import AddressGuard
 from services.downloader.http import HttpTransport
 from services.downloader.limits import Limits, RangeLimits
 from services.downloader.stage import DownloadStage
 from shared.blobs.local import LocalStore
 from shared.origin import OriginPolicy
+from shared.origin.guard import AddressGuard
 from shared.stage.job import Failed, Job, Refused, Stored
 
 if TYPE_CHECKING:

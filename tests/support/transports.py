@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.downloader.errors import FetchError, Permanent
-from services.downloader.guard import AddressGuard
 from services.downloader.http import HttpTransport
 from services.downloader.limits import Limits
-from services.downloader.stop import Stop
 from shared.origin import OriginPolicy
+from shared.origin.guard import AddressGuard
+from shared.origin.stop import Stop
 
 if TYPE_CHECKING:
     import ssl
