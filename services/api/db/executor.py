@@ -45,6 +45,8 @@ MAX_BATCH = 128
 ALONE_TRIES = 3
 # PostgreSQL's lock_not_available and query_canceled.
 _TIMED_OUT = frozenset({"55P03", "57014"})
+# Its deadlock_detected.
+_DEADLOCKED = "40P01"
 _UNREACHABLE = (OSError, PoolTimeout, TimeoutError)
 _log = structlog.get_logger(__name__)
 
@@ -54,12 +56,13 @@ class Transaction:
     """What a unit works with.
 
     ``notify`` collects topics to signal after the commit, ``totals`` the changes of kept counts,
-    ``stored`` those of the bytes that tenants store.
+    ``stored`` those of the bytes that tenants store; ``stored_before`` has those of earlier units.
     ``traceparent`` says in which trace the unit was asked for, None if in none.
     """
 
     connection: Connection
     traceparent: str | None = None
+    stored_before: Counter[str] = field(default_factory=Counter)
     topics: set[str] = field(default_factory=set)
     totals: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     stored: Counter[str] = field(default_factory=Counter)
@@ -246,15 +249,17 @@ class _Flown:
 def _fly_units(connection: Connection, batch: list[_Job[Any]], replica: str) -> _Flown:
     topics: set[str] = set()
     counts: Counter[tuple[str, str, str]] = Counter()
+    stored: Counter[str] = Counter()
     again: list[_Job[Any]] = []
     for job in batch:
-        transaction = Transaction(connection, job.traceparent)
+        transaction = Transaction(connection, job.traceparent, stored)
         try:
             with connection.begin_nested():
                 job.result = job.unit(transaction)
-                _add_stored(transaction)
         except SQLAlchemyError as error:
-            if not _is_open(connection):  # a full disk ends all of it, not the savepoint
+            # A full disk ends all of it, not the savepoint. In a deadlock the locks of the units
+            # before it are what others wait for: going on would meet a deadlock with each unit.
+            if not _is_open(connection) or (len(batch) > 1 and _is_deadlocked(error)):
                 raise _BrokenBatchError(error) from error
             _refuse([job], error)
             if not _has_timed_out(error):
@@ -264,6 +269,8 @@ def _fly_units(connection: Connection, batch: list[_Job[Any]], replica: str) -> 
         else:
             topics |= transaction.topics
             counts.update(transaction.totals)
+            stored.update(transaction.stored)
+    _add_stored(connection, stored)
     _add_totals(connection, counts)
     tell_replicas(connection, replica, topics)
     return _Flown(topics, again)
@@ -278,16 +285,25 @@ def _is_open(connection: Connection) -> bool:
 
 def _has_timed_out(error: SQLAlchemyError) -> bool:
     """Whether the database has let it wait or work for as long as it may; again would be longer."""
-    cause = error.orig if isinstance(error, DBAPIError) else None
-    return getattr(cause, "sqlstate", None) in _TIMED_OUT
+    return _sqlstate(error) in _TIMED_OUT
 
 
-def _add_stored(transaction: Transaction) -> None:
-    # At once, unlike totals: the next unit may have to decide by it.
-    for tenant, by in sorted(transaction.stored.items()):
+def _is_deadlocked(error: SQLAlchemyError) -> bool:
+    return _sqlstate(error) == _DEADLOCKED
+
+
+def _sqlstate(error: SQLAlchemyError) -> str | None:
+    """The SQLSTATE that PostgreSQL told, None from SQLite."""
+    return getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+
+
+def _add_stored(connection: Connection, stored: Counter[str]) -> None:
+    # In key order, and after all units: one that waits for a task while an earlier one keeps its
+    # tenant's row would wait for whoever has the task and waits for the row.
+    for tenant, by in sorted(stored.items()):
         if by:
-            new = transaction.insert(tenant_storage).values(tenant=tenant, stored_bytes=by)
-            transaction.connection.execute(
+            new = _insert(connection, tenant_storage).values(tenant=tenant, stored_bytes=by)
+            connection.execute(
                 new.on_conflict_do_update(
                     index_elements=["tenant"],
                     set_={

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
@@ -20,7 +20,7 @@ from tests.support.faults import rows
 from tests.support.faults.masters import throttled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 
     from tests.support.faults.process import Process
     from tests.support.faults.system import System
@@ -132,26 +132,37 @@ class Client:
         )
         return await self.create(url, md5=hashlib.md5(body).hexdigest(), **attributes)
 
-    async def patch(self, id_: UUID, *, md5: str = "", **attributes: str | None) -> Any:
-        """Change attributes; gives the resource. ``md5``: as in ``create``, of a new url."""
+    async def patch(
+        self, id_: UUID, *, md5: str = "", if_match: str = "", **attributes: str | None
+    ) -> Any:
+        """Change attributes; gives the resource. ``md5``: as in ``create``, of a new url.
+
+        ``if_match`` is the entity tag of the version that is to be changed, if not any.
+        """
         told = self.ledger.tasks[id_]
-        told.unsure |= attributes.keys()
         document = _resource(_TASKS[1:], attributes, id=str(id_))
-        answered = await self.call("PATCH", f"{_TASKS}/{id_}", document)
+        with _unsure(told, attributes.keys()):
+            answered = await self.call("PATCH", f"{_TASKS}/{id_}", document, if_match=if_match)
         told.attributes |= attributes
-        told.unsure -= attributes.keys()
         told.md5 = md5 or told.md5
         return answered["data"]
 
-    async def delete(self, id_: UUID) -> None:
-        """Delete a task; that it is gone already is well."""
-        self.ledger.tasks[id_].unsure.add("deleted")
-        try:
-            await self.call("DELETE", f"{_TASKS}/{id_}")
-        except RefusedError as refusal:
-            if refusal.status != 404:
-                raise
-        self.ledger.tasks[id_].deleted = True
+    async def delete(self, id_: UUID, *, if_match: str = "") -> None:
+        """Delete a task; that it is gone already is well. ``if_match``: as in ``patch``."""
+        told = self.ledger.tasks[id_]
+        with _unsure(told, {"deleted"}):
+            try:
+                await self.call("DELETE", f"{_TASKS}/{id_}", if_match=if_match)
+            except RefusedError as refusal:
+                if refusal.status != 404:
+                    raise
+        told.deleted = True
+
+    async def etag(self, id_: UUID) -> str:
+        """The entity tag of a task's present version."""
+        where = self._apis[next(self._turns) % len(self._apis)].answer["http"]
+        async with self._http.get(f"{where}/api/v1{_TASKS}/{id_}") as answer:
+            return answer.headers["ETag"]
 
     async def retry(self, id_: UUID) -> Any:
         """Start a failed task again; gives the resource."""
@@ -175,6 +186,16 @@ class Client:
                 if found["attributes"]["status"] in {*statuses, *FINAL}:
                     return found
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def until_attempt(self, id_: UUID, number: int, within: float = PATIENCE_SECONDS) -> None:
+        """Wait until the stage of a task has begun this attempt, or the task is final."""
+        async with self._deadline(within):
+            while True:
+                found = await self.get(id_)
+                is_final = found["attributes"]["status"] in FINAL
+                if is_final or found["meta"]["attempts"] >= number:
+                    return
+                await asyncio.sleep(POLL_SECONDS / 4)
 
     async def until_fetched(self, id_: UUID, size: float, within: float = PATIENCE_SECONDS) -> None:
         """Wait until the running download says that it has so many bytes."""
@@ -207,9 +228,12 @@ class Client:
         failed = [id_ for id_, status in ended.items() if status != "completed"]
         assert not failed, await rows.describe(self._system.database_url, failed)
 
-    async def call(self, method: str, path: str, document: object = None) -> Any:
+    async def call(
+        self, method: str, path: str, document: object = None, *, if_match: str = ""
+    ) -> Any:
         """One request, as often as it takes; gives the document of its 2xx."""
         headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
+        headers |= {"If-Match": if_match} if if_match else {}
         body = None if document is None else json.dumps(document).encode()
         until = time.monotonic() + PATIENCE_SECONDS
         last: object = None
@@ -251,6 +275,19 @@ class Client:
             said = await rows.describe(self._system.database_url)
             told = f"not within {within} s; {error}\nThe rows say:\n{said}"
             raise AssertionError(told) from None
+
+
+@contextmanager
+def _unsure(told: Told, names: Collection[str]) -> Iterator[None]:
+    """Nobody knows these meanwhile, nor after a request that had no answer; a refusal is one."""
+    before = set(told.unsure)
+    told.unsure |= set(names)
+    try:
+        yield
+    except RefusedError:
+        told.unsure -= set(names) - before
+        raise
+    told.unsure -= set(names)
 
 
 def _resource(type_: str, attributes: dict[str, Any], **more: Any) -> dict[str, Any]:

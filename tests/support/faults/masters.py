@@ -19,9 +19,9 @@ _PIECES_PER_SECOND = 20
 
 
 @cache
-def small() -> bytes:
+def small(frames: int = 40) -> bytes:
     """An Atmos master of some kilobytes that is accepted within moments."""
-    return mp4.plain(mp4.Track(frames=eac3.joc_frames(40), config=mp4.dec3()))
+    return mp4.plain(mp4.Track(frames=eac3.joc_frames(frames), config=mp4.dec3()))
 
 
 @cache

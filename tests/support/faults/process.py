@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from cli.stack import tether
 from shared.failpoints import VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from cli.stack.child import Service
 
@@ -231,6 +231,17 @@ async def first_to_die(processes: Sequence[Process], within: float = 30.0) -> Pr
                 if not each.is_running:
                     return each
             await asyncio.sleep(POLL_SECONDS)
+
+
+@asynccontextmanager
+async def without(*processes: Process) -> AsyncIterator[None]:
+    """Have these dead meanwhile, and start them in the end."""
+    for each in processes:
+        each.kill()
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(each.start() for each in processes))
 
 
 async def first_with_a_child(processes: Sequence[Process], within: float = 30.0) -> Process:
