@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 GEN := shared/gen
+# Tests wait for servers half of their time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # The proto compiler finds its plug-ins on the PATH.
 PROTOC = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto -Iproto/third_party
@@ -27,10 +29,10 @@ run: $(VENV)/.runtime ## run everything on the default ports until Ctrl-C, data 
 ##@ Work on it
 
 test: $(VENV)/.development ## run all tests but the long ones
-	$(BIN)/python -m pytest -m "not long and not faults" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not long and not faults" -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 faults: $(VENV)/.development ## break real processes in every way there is; says its seed
-	$(BIN)/python -m pytest tests/faults -m "not long" --timeout 300
+	$(BIN)/python -m pytest tests/faults tests/integration/bus/test_cluster.py -m "faults and not long" --timeout 300
 
 soak: $(VENV)/.development ## break everything at random under load, for STAGEDOOR_SOAK_SECONDS (300)
 	STAGEDOOR_SOAK_SECONDS=$${STAGEDOOR_SOAK_SECONDS:-300} $(BIN)/python -m pytest -s tests/faults/test_soak.py

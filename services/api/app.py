@@ -23,6 +23,7 @@ from services.api.domain.errors import Unavailable, WrongTables
 from services.api.grpc.messages import event_data, event_payload
 from services.api.grpc.server import serve as serve_grpc
 from services.api.grpc.tls import Tls
+from services.api.http.accepting import LoopTroubles
 from services.api.http.limits import Limits
 from services.api.http.server import make_app
 from services.api.http.server import serve as serve_http
@@ -57,6 +58,7 @@ async def run(settings: ApiSettings) -> None:
     """Serve until SIGTERM or SIGINT; then answer what was begun and end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(LoopTroubles())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     settings.data_dir.mkdir(parents=True, exist_ok=True)

@@ -128,7 +128,8 @@ class Bus:
     ) -> AsyncIterator[None]:
         """Answer what comes on a subject while the context lasts; a queue shares it among servers.
 
-        Handlers run concurrently; those that still run at the end are cancelled. Raises BusClosed.
+        Handlers run concurrently; those that run at the end have two seconds to answer and are then
+        cancelled. Raises BusClosed.
         """
         desk = Desk(self._client, handler)
         with translated():

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _MAX_IN_WORK: Final = 256
 _ANY_INBOX: Final = "_INBOX."
+# As long as a worker waits for an answer before it asks again.
+_ANSWER_SECONDS: Final = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +55,10 @@ class Desk:
         task.add_done_callback(self._done)
 
     async def close(self) -> None:
-        """Cancel what is in work and wait for its end."""
+        """Let what is in work be answered, for it may have been done already; then cancel it."""
         tasks = tuple(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_ANSWER_SECONDS)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +17,7 @@ from shared.bus.errors import BusUnavailable
 from shared.failpoints import reach
 from shared.problems import Problem, Severity
 from shared.stage import wire
-from shared.stage.job import Failed
+from shared.stage.job import Failed, Released
 from shared.stage.messages import ProgressRequest, Report
 from shared.stage.tracing import span_in
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 INTERNAL_ERROR: Final = "internal_error"
 DEADLINE_EXCEEDED: Final = "deadline_exceeded"
+EXHAUSTED: Final = "worker_exhausted"
 
 _BEATS_PER_LEASE: Final = 3
 # So that who watches sees progress every second.
@@ -35,6 +37,7 @@ _SHORTEST_BEAT_SECONDS: Final = 0.5
 # However long the lease is, those who watch want to see how far a run is.
 _LONGEST_BEAT_SECONDS: Final = 10.0
 _CANCEL_SECONDS: Final = 5.0
+_EXHAUSTED_WAIT: Final = timedelta(seconds=10)
 _FIRST_RETRY_SECONDS: Final = 0.2
 _LONGEST_RETRY_SECONDS: Final = 5.0
 
@@ -132,32 +135,38 @@ class Run:
         ended = self._ended.result() if self._ended.done() else _Ended(_deadline_exceeded())
         self._log.info("run_interrupted", outcome=repr(ended.outcome))
         # It may have come to its end in the very moment of the cancel.
-        return ended.outcome and (_outcome_of(work) or ended.outcome)
+        return _outcome_of(work) or ended.outcome
 
     async def _cancel(self, work: asyncio.Task[Outcome]) -> None:
         work.cancel()
         await asyncio.wait({work}, timeout=_CANCEL_SECONDS)
         if not work.done():
             self._log.error("run_ignores_cancel")
+        elif not work.cancelled() and _is_exhausted(work.exception()):
+            self._log.warning("worker_exhausted", error=str(work.exception()))
         elif not work.cancelled() and work.exception() is not None:
             self._log.error("stage_failed", exc_info=work.exception())
 
     async def _report(self, outcome: Outcome) -> None:
-        """Offer the report to the bus until it has it, or the run lost its claim meanwhile."""
+        """Offer the report to the bus until it has it, or the run lost its claim meanwhile.
+
+        Once in any case: the API deletes what a run has stored that it does not believe.
+        """
         payload = self._encode(outcome)
         envelope = Envelope(
             type=wire.REPORT, id=str(self._job.run_id), traceparent=self._delivery.traceparent
         )
         subject = subjects.report(self._stage.name, self._job.task_id)
         wait = _FIRST_RETRY_SECONDS
-        while not (self._ended.done() and self._ended.result().outcome is None):
+        while True:
             try:
                 return await self._bus.publish(subject, payload, envelope)
             except BusUnavailable as error:
                 self._log.warning("report_waits", error=repr(error))
+            if self._ended.done() and self._ended.result().outcome is None:
+                return None
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_RETRY_SECONDS)
-        return None
 
     def _encode(self, outcome: Outcome) -> bytes:
         try:
@@ -201,9 +210,16 @@ class Run:
 
 
 def _outcome_of(work: asyncio.Task[Outcome]) -> Outcome | None:
-    if not work.done() or work.cancelled() or work.exception() is not None:
+    if not work.done() or work.cancelled():
         return None
-    return work.result()
+    if _is_exhausted(work.exception()):
+        return Released(reason=EXHAUSTED, retry_after=_EXHAUSTED_WAIT)
+    return work.result() if work.exception() is None else None
+
+
+def _is_exhausted(error: BaseException | None) -> bool:
+    """Whether it is this worker that has no descriptors left, which says nothing of the job."""
+    return isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}
 
 
 def _internal_error() -> Failed:

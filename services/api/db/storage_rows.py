@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, literal_column, select
@@ -33,7 +34,8 @@ def lock(transaction: Transaction, tenant: str, caps: Caps) -> Storage:
     What units of the same transaction did before is in it; what this unit did is not.
     """
     hold(transaction, tenant)
-    return _storage(transaction.connection, _of(tenant), caps)
+    committed = _storage(transaction.connection, _of(tenant), caps)
+    return replace(committed, stored=committed.stored + transaction.stored_before[tenant])
 
 
 def hold(transaction: Transaction, tenant: str) -> None:

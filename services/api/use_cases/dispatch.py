@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from services.api.db.executor import Executor, Transaction
+    from services.api.domain.silence import Silence
 
 MAX_BACKOFF = timedelta(minutes=1)
 
@@ -40,11 +41,11 @@ class Due:
 class Dispatch:
     """Finds rows that are due and moves them on.
 
-    ``trust_silence_from`` is the moment from which an ended lease means a dead run.
+    Until ``silence`` is proof, an ended lease does not mean a dead run.
     """
 
     executor: Executor
-    trust_silence_from: datetime
+    silence: Silence
     base: timedelta
 
     async def due(self, limit: int) -> tuple[Due, ...]:
@@ -52,7 +53,7 @@ class Dispatch:
 
         def query(connection: Connection) -> tuple[Due, ...]:
             now = clock.now(connection)
-            claims_count = true() if now >= self.trust_silence_from else tasks.c.run_id.is_(None)
+            claims_count = true() if self.silence.is_proof() else tasks.c.run_id.is_(None)
             rows = connection.execute(
                 select(
                     tasks.c.id,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
@@ -21,9 +20,11 @@ from services.api.domain.runs import (
     Stop,
     Stored,
 )
+from services.api.domain.silence import Silence
 from services.api.use_cases import masters
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from services.api.db.executor import Executor, Transaction
@@ -42,7 +43,8 @@ class Runs:
 
     executor: Executor
     rows: TaskRows
-    rules: Rules
+    limits: Limits
+    silence: Silence
     downloads: Downloads
     keep_superseded: Age
 
@@ -56,14 +58,11 @@ class Runs:
         keep_superseded: Age,
     ) -> Runs:
         """Begin to decide; silence from before this moment proves nothing."""
-        trust_from = datetime.now(UTC) + limits.lease
-        rules = Rules(limits=limits, trust_silence_from=trust_from)
-        return cls(executor, rows, rules, downloads, keep_superseded)
+        silence = Silence.proves_after(limits.lease)
+        return cls(executor, rows, limits, silence, downloads, keep_superseded)
 
-    @property
-    def limits(self) -> Limits:
-        """How long claims hold and how often stages are tried."""
-        return self.rules.limits
+    def _rules(self, now: datetime) -> Rules:
+        return Rules(limits=self.limits, trust_silence_from=self.silence.is_proof_from(now))
 
     async def claim(self, task_id: UUID, run: Run) -> Decision:
         """Decide whether a run may start; the same run gets the same answer."""
@@ -73,12 +72,12 @@ class Runs:
             if task is None:
                 return Stop("gone")
             now = transaction.now()
-            after, decision = self.rules.claim(task, run, now)
+            after, decision = self._rules(now).claim(task, run, now)
             if isinstance(decision, Go) and run.stage is Stage.DOWNLOAD and after is not task:
-                trusts = now >= self.rules.trust_silence_from
+                trusts = self.silence.is_proof()
                 busy = self.downloads.busy(transaction, task, now, trust_silence=trusts)
                 if busy is not None:  # in the row: a command that waits would keep others out
-                    self.rows.save(transaction, task, self.rules.wait(task, now + busy))
+                    self.rows.save(transaction, task, Rules.wait(task, now + busy))
                     return Stop(TENANT_BUSY)
             self._save(transaction, task, after, now)
             if not isinstance(decision, Go):
@@ -94,7 +93,7 @@ class Runs:
         equipped = self.downloads.equip(transaction, go)
         if isinstance(equipped, Go):
             return equipped
-        self._save(transaction, go.task, self.rules.fail(go.task, equipped, now), now)
+        self._save(transaction, go.task, self._rules(now).fail(go.task, equipped, now), now)
         return Stop(equipped["code"])
 
     async def progress(
@@ -106,7 +105,8 @@ class Runs:
             task = task_rows.lock(transaction, task_id)
             if task is None:
                 return False
-            after = self.rules.progress(task, run, done_bytes, total_bytes, transaction.now())
+            now = transaction.now()
+            after = self._rules(now).progress(task, run, done_bytes, total_bytes, now)
             if after is None:
                 return False
             self.rows.save(transaction, task, after)
@@ -121,7 +121,8 @@ class Runs:
             task = task_rows.lock(transaction, task_id)
             now = transaction.now()
             allowed = self._allowed(transaction, task, outcome)
-            after = task and self.rules.report(task, run, allowed, now, _random.random())
+            rules = self._rules(now)
+            after = task and rules.report(task, run, allowed, now, _random.random())
             if isinstance(outcome, Stored) and (after is None or allowed is not outcome):
                 # Nobody will ever read what a stale run stored, or one that stored too much.
                 masters.doom(transaction, {outcome.master.blob_key}, now)
@@ -129,7 +130,7 @@ class Runs:
                 return False
             if after.status is Status.COMPLETED:
                 recorded = masters.replace_record(transaction, after, now, self.keep_superseded)
-                after = recorded or self.rules.lose_isrc(after)
+                after = recorded or rules.lose_isrc(after)
             if after.status is Status.COMPLETED:  # there is nothing left to fetch
                 header_rows.remove(transaction, task.id)
             self._save(transaction, task, after, now)
@@ -144,9 +145,10 @@ class Runs:
 
         def unit(transaction: Transaction) -> None:
             task = task_rows.lock(transaction, task_id)
-            if task is not None and self.rules.holds(task, run):
-                now = transaction.now()
-                self._save(transaction, task, self.rules.give_up(task, now), now)
+            now = transaction.now()
+            rules = self._rules(now)
+            if task is not None and rules.holds(task, run):
+                self._save(transaction, task, rules.give_up(task, now), now)
 
         await self.executor.write(unit)
 

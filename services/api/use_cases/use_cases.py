@@ -126,7 +126,7 @@ class UseCases:
             operations=Operations(executor, vault),
             audit=Audit(executor),
             runs=runs,
-            dispatch=Dispatch(executor, runs.rules.trust_silence_from, dispatch_base),
+            dispatch=Dispatch(executor, runs.silence, dispatch_base),
             outbox=Outbox(executor, limits.lease),
             dead_letters=DeadLetters(executor),
             blobs=Blobs(executor),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from services.api import signals
-from services.api.db import change_rows
+from services.api.db import change_rows, clock
 from services.api.domain.errors import InvalidQuery
 from services.api.domain.lifecycle import FINAL
 
@@ -78,7 +78,8 @@ class Watching:
         not know are left out.
         """
         who.require("tasks:read")
-        latest = _parse(cursor) if cursor else (datetime.now(UTC), _FIRST)
+        # By the clock that changes are dated with.
+        latest = _parse(cursor) if cursor else (await self.executor.read(clock.now), _FIRST)
         # From now on means from now on; a cursor may have been overtaken by a late commit.
         floor = latest[0] - OVERLAP if cursor else latest[0]
         sent: dict[UUID, tuple[int, datetime]] = {}

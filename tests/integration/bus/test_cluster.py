@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["nats_cluster"]
 
+pytestmark = pytest.mark.faults
+
 TASK = UUID("01890000-0000-7000-8000-000000000001")
 SOON = timedelta(seconds=1)
 # What a loaded machine may add to a time limit of the bus.

@@ -322,7 +322,12 @@ async def test_a_report_that_keeps_failing_is_given_up_unless_the_trouble_passes
     Broken.trouble = trouble
     runs = core.use_cases.runs
     loops.reports.runs = Broken(
-        runs.executor, runs.rows, runs.rules, runs.downloads, runs.keep_superseded
+        runs.executor,
+        runs.rows,
+        runs.limits,
+        runs.silence,
+        runs.downloads,
+        runs.keep_superseded,
     )
     loops.reports.again_after = timedelta(seconds=0.05)
     task = await core.task()

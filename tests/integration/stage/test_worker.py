@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -310,6 +311,29 @@ async def test_a_report_that_waits_is_dropped_with_the_claim(
     await api.bus.ensure_topology(ACK_WAIT)
     assert await api.reports(SHORT) == []
     assert not stage.cancelled.is_set()
+
+
+class Late(ScriptedStage):
+    """Comes to its end in the very moment in which it is cancelled."""
+
+    async def run(self, job: Job, progress: Progress) -> Outcome:
+        self.started.put_nowait((job, progress))
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return stored(job)
+
+
+async def test_what_was_stored_when_the_claim_was_lost_is_reported(
+    api: ScriptedApi, nats_server: NatsServer
+) -> None:
+    """The API will not believe it, but it deletes the bytes."""
+    stage = Late()
+    async with working(nats_server, stage):
+        await api.command()
+        job, _ = await started(stage)
+        await api.cancel(generation=1)
+        assert (await api.one_report()).outcome == stored(job)
+        await drained(api)
 
 
 class Poison(ScriptedStage):

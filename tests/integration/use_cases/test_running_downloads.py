@@ -15,6 +15,7 @@ from services.api.db import clock, storage_rows
 from services.api.db.tables import RUNNING_DOWNLOADS, import_tasks
 from services.api.domain.lifecycle import Stage, Status
 from services.api.domain.outcomes import Go, Later, Run, Stop
+from services.api.domain.silence import Silence
 from services.api.domain.storage import Caps
 from tests.support.core import Core, a_principal, open_core
 from tests.support.storing import claim, isrc, now, store
@@ -124,7 +125,7 @@ async def test_the_dead_do_not_count_once_silence_can_be_trusted(database_url: s
         late = await core.task(isrc(2))
         assert await claim(core, late) == Stop("tenant_busy")
         await be_due(core)
-        object.__setattr__(core.use_cases.runs.rules, "trust_silence_from", late.created_at)
+        object.__setattr__(core.use_cases.runs, "silence", Silence.proves_after(timedelta(0)))
         assert isinstance(await claim(core, late), Go)
 
 

@@ -22,6 +22,7 @@ from services.api.domain.outcomes import (
     Stop,
     error,
 )
+from services.api.domain.silence import Silence
 from services.api.use_cases.import_tasks import TaskFields
 from tests.support.core import FORMAT, a_principal
 
@@ -129,7 +130,7 @@ async def test_a_late_sign_of_life_outruns_the_dispatcher(any_core: Core) -> Non
         transaction.connection.execute(update(import_tasks).values(**values))
 
     await any_core.use_cases.executor.write(end_lease)
-    trusting = replace(dispatch, trust_silence_from=datetime.now(UTC))
+    trusting = replace(dispatch, silence=Silence.proves_after(timedelta(0)))
     due = await trusting.due(10)
     assert [d.task_id for d in due] == [task.id]
     assert await runs.progress(task.id, run, 1, None)

@@ -43,6 +43,10 @@ Clients. ``system.client()`` repeats what got no answer and notes every 2xx in `
 from which the check knows what was promised. ``all_final`` and ``all_completed`` say, when they
 give up, what the rows of the tasks say.
 
+Statuses and runs. ``async with holding.held(system, client, status, name) as id_`` keeps a task in
+any status, ``holding.frozen(processes)`` stops some meanwhile; ``runs`` tells which worker runs a
+task, how its run ended, and which attempts there were.
+
 Brokers. ``broker`` has an operator of the single one, who may delete and resize streams. With
 ``running_system(..., cluster=NatsCluster())`` the test runs a cluster in its place.
 

@@ -48,6 +48,11 @@ async def read(url: str) -> dict[str, list[Row]]:
         await engines.dispose()
 
 
+async def one(url: str, id_: UUID) -> Row:
+    """The row of a task."""
+    return next(row for row in (await read(url))["import_tasks"] if row["id"] == id_)
+
+
 async def execute(url: str, *statements: Executable) -> None:
     """Change the database behind everybody's back."""
     engines = open_engines(url)
