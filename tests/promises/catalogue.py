@@ -49,6 +49,11 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return text.replace(self.old, self.new)
 
     @property
+    def is_slow(self) -> bool:
+        """Whether its test starts the whole product, which takes most of a minute."""
+        return self.test.startswith("tests/faults/")
+
+    @property
     def exceptions(self) -> tuple[str, ...]:
         """The names of the exceptions that count as noticing."""
         return (self.noticed_by,) if self.noticed_by else NOTICED
@@ -69,10 +74,13 @@ def load() -> tuple[Promise, ...]:
 
 
 def chosen(words: list[str]) -> Iterator[tuple[Promise, Mutant]]:
-    """The mutants whose promise, mechanism, path or test has one of these words; all by default."""
+    """The mutants whose promise, mechanism, path or test has one of these words.
+
+    By default all that are not slow; ``all`` means the slow ones too.
+    """
     for promise in load():
         for mutant in promise.mutants:
             said = f"{mutant.mechanism} {mutant.path} {mutant.test}".lower()
             fits = any(word == promise.number or word.lower() in said for word in words)
-            if fits or not words:
+            if fits or "all" in words or (not words and not mutant.is_slow):
                 yield promise, mutant

@@ -23,8 +23,9 @@ _HEAD = """\
 # Promises
 
 What Stagedoor promises, what makes it so, and what happened when just that was taken out: each row
-was tried in a copy of the tree, and its test failed. `make promises` tries all of them again. The
-registry is `tests/promises/registry`; this page is made from it by `make docs`.
+was tried in a copy of the tree, and its test failed. `make promises` tries those with quick tests
+again, `python -m tests.promises all` also those whose tests start the whole product. The registry
+is `tests/promises/registry`; this page is made from it by `make docs`.
 """
 _FAULTS = """\
 ## Faults

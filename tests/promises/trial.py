@@ -28,6 +28,7 @@ _NOT_THE_TREE = shutil.ignore_patterns(
 )
 # What a mutant lets hang need not hang for long.
 _TEST_SECONDS = 30
+_SLOW_TEST_SECONDS = 120
 _TRIAL_SECONDS = 180
 _ALL_SECONDS = 1800
 _SAID = 200
@@ -66,7 +67,8 @@ def try_out(mutant: Mutant) -> Verdict:
             mutant.apply(root)
         except (StaleMutant, OSError) as stale:
             return Verdict(False, monotonic() - began, f"stale: {stale}")  # noqa: FBT003 - a verdict
-        code, failures = _run(root, [mutant.test], _TEST_SECONDS, _TRIAL_SECONDS)
+        seconds = _SLOW_TEST_SECONDS if mutant.is_slow else _TEST_SECONDS
+        code, failures = _run(root, [mutant.test], seconds, _TRIAL_SECONDS)
     noticed = [said for said in failures if _kind(said) in mutant.exceptions]
     if code == pytest_failed() and noticed:
         return Verdict(True, monotonic() - began, noticed[0])  # noqa: FBT003 - as above
