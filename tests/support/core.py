@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -163,14 +164,15 @@ async def open_core(
 
 
 def migrate(url: str) -> None:
-    """Bring an empty database to the present tables."""
+    """Bring an empty database to the present tables; waits, wherever it is called."""
 
     async def run() -> None:
         engines = open_engines(url)
         await upgrade(engines)
         await engines.dispose()
 
-    asyncio.run(run())
+    with ThreadPoolExecutor(1) as thread:  # the caller may have a loop that runs
+        thread.submit(asyncio.run, run()).result()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_mutant_fits_the_code(number: str, mutant: Mutant) -> None:
     text = (ROOT / mutant.path).read_text()
     assert mutant.mutated(text) != text
     file, _, name = mutant.test.partition("::")
-    assert not name or name.partition("::")[0] in page.tests_in(ROOT / file)
+    assert not name or re.split(r"::|\[", name)[0] in page.tests_in(ROOT / file)
 
 
 def test_a_text_that_is_there_twice_or_not_at_all_is_stale() -> None:

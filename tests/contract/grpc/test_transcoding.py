@@ -158,8 +158,10 @@ def fill(message: Any, name: str) -> None:
                 inner["a b&c=d/é"] = "a b&c=d/é"
                 continue
             fill(inner.add() if field.is_repeated else inner, name)
-        elif field.name == "name":
-            message.name = name
+        elif field.name in {"name", "parent"}:
+            setattr(message, field.name, name)
+        elif field.is_repeated:
+            getattr(message, field.name).append("a b&c=d/é")
         elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
             setattr(message, field.name, "a b&c=d/é")
         else:
@@ -175,7 +177,7 @@ def filled(rule: Rule) -> Message:
 
 
 def test_the_annotations_are_those_of_all_methods() -> None:
-    assert len({rule.method.full_name for rule in RULES}) == 21
+    assert len({rule.method.full_name for rule in RULES}) == 31
     assert len({(rule.verb, rule.template) for rule in RULES}) == len(RULES)
 
 
@@ -183,8 +185,8 @@ def test_the_annotations_are_those_of_all_methods() -> None:
 def test_a_rule_is_well_formed(rule: Rule) -> None:
     fields = rule.method.input_type
     assert rule.verb in {"get", "post", "patch", "delete"}
-    # A collection, a resource of one, or a singleton: by itself or below a resource (AIP-156).
-    name = r"\{[a-z_.]+=\w+(/\*(/\w+)?)?\}"
+    # A collection, a resource of one, one below it, or a singleton, by itself or below (AIP-156).
+    name = r"\{[a-z_.]+=\w+(/\*(/\w+(/\*)?)?)?\}(/\w+)?"
     assert re.fullmatch(rf"/v1/(\w+|{name})(:[a-zA-Z]+)?", rule.template)
     for path in rule.variables:
         field = field_at(fields, path)

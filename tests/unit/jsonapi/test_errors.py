@@ -143,7 +143,8 @@ def test_every_refusal_has_a_status() -> None:
         "RateLimited": (timedelta(seconds=1.5),),
         "OperationRefused": (1, InUse()),
     }
-    assert {kind.__name__ for kind in Refusal.__subclasses__()} == expected.keys()
+    kinds = [kind for kind in Refusal.__subclasses__() if kind.__module__ == domain.__name__]
+    assert {kind.__name__ for kind in kinds} == expected.keys()
     for name, status in expected.items():
         refusal = getattr(domain, name)(*arguments.get(name, ()))
         assert from_refusal(refusal).status == status
