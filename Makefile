@@ -28,8 +28,8 @@ run: $(VENV)/.runtime ## run everything on the default ports until Ctrl-C, data 
 
 ##@ Work on it
 
-test: $(VENV)/.development ## run all tests but the long ones
-	$(BIN)/python -m pytest -m "not long and not faults" -n $(WORKERS) --maxprocesses 4 --dist loadfile
+test: $(VENV)/.development ## run all tests but those below
+	$(BIN)/python -m pytest -m "not long and not faults" --ignore tests/fuzz -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 faults: $(VENV)/.development ## break real processes in every way there is; says its seed
 	$(BIN)/python -m pytest tests/faults tests/integration/bus/test_cluster.py -m "faults and not long" --timeout 300

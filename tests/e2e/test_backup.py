@@ -23,6 +23,8 @@ from tests.support.stack import Client, started_stack
 if TYPE_CHECKING:
     from tests.support.stack import Stack
 
+pytestmark = pytest.mark.long
+
 ONE_AT_A_TIME = {"STAGEDOOR_DOWNLOAD_SLOTS": "1", "STAGEDOOR_LEASE_SECONDS": "3"}
 STATUSES = ["completed", "validating", "downloading", "pending"]
 
