@@ -18,10 +18,9 @@ from tests.support.stack import Client, running_stack
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from tests.support.stack import Stack
 
 pytestmark = pytest.mark.long
-
-    from tests.support.stack import Stack
 
 RETRYABLE = 503
 NO_WORKERS = ("--downloaders", "0", "--validators", "0")
