@@ -18,6 +18,7 @@ from tests.support.stack import Client, running_stack
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
     from tests.support.stack import Stack
 
 pytestmark = pytest.mark.long
