@@ -121,6 +121,7 @@ class Executor:
         self._notify = notify
         self._queue: list[_Job[Any]] = []
         self._flights: set[asyncio.Task[None]] = set()
+        self._reads: set[asyncio.Task[Any]] = set()
         self._readers = asyncio.Semaphore(READERS)
 
     async def write(self, unit: Callable[[Transaction], T]) -> T:
@@ -148,7 +149,18 @@ class Executor:
             return result
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run a query outside any transaction."""
+        """Run a query outside any transaction; to its end, even if the caller goes away."""
+        reading = asyncio.create_task(self._read(query))
+        self._reads.add(reading)
+        reading.add_done_callback(self._has_read)
+        return await asyncio.shield(reading)
+
+    def _has_read(self, reading: asyncio.Task[Any]) -> None:
+        self._reads.discard(reading)
+        if not reading.cancelled():
+            reading.exception()  # whoever asked has it, or has gone
+
+    async def _read(self, query: Callable[[Connection], T]) -> T:
         async with self._readers:
             try:
                 async with self.engines.read.connect() as connection:
@@ -158,8 +170,8 @@ class Executor:
 
     async def close(self) -> None:
         """Finish what was begun, then close every connection."""
-        while self._flights:
-            await asyncio.wait(self._flights)
+        while self._flights or self._reads:
+            await asyncio.wait(self._flights | self._reads)
         await self.engines.dispose()
 
     def _take_off(self) -> None:

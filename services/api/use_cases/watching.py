@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -78,8 +79,7 @@ class Watching:
         not know are left out.
         """
         who.require("tasks:read")
-        # By the clock that changes are dated with.
-        latest = _parse(cursor) if cursor else (await self.executor.read(clock.now), _FIRST)
+        latest = _parse(cursor) if cursor else (await self._now(), _FIRST)
         # From now on means from now on; a cursor may have been overtaken by a late commit.
         floor = latest[0] - OVERLAP if cursor else latest[0]
         sent: dict[UUID, tuple[int, datetime]] = {}
@@ -95,6 +95,12 @@ class Watching:
                 old = latest[0] - 2 * OVERLAP
                 sent = {id_: seen for id_, seen in sent.items() if seen[1] > old}
                 await changed.wait(POLL_SECONDS)
+
+    async def _now(self) -> datetime:
+        """The moment of the call, by the clock that changes are dated with."""
+        asked = monotonic()
+        now = await self.executor.read(clock.now)
+        return now - timedelta(seconds=monotonic() - asked)
 
     async def _since(self, moment: Moment, who: Principal) -> AsyncIterator[Changed]:
         while True:

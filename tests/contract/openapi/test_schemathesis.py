@@ -22,6 +22,7 @@ async def _ready() -> bool:
     return True
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_it_finds_nothing(core: Core, capsys: pytest.CaptureFixture[str]) -> None:
     app = make_app(core.use_cases, public_url=None, ready=_ready)
