@@ -32,8 +32,8 @@ DEADLINE_EXCEEDED: Final = "deadline_exceeded"
 EXHAUSTED: Final = "worker_exhausted"
 
 _BEATS_PER_LEASE: Final = 3
-# So that who watches sees progress every second.
-_SHORTEST_BEAT_SECONDS: Final = 0.5
+# So that who watches sees progress every second, also when a beat is late.
+_SHORTEST_BEAT_SECONDS: Final = 0.3
 # However long the lease is, those who watch want to see how far a run is.
 _LONGEST_BEAT_SECONDS: Final = 10.0
 _CANCEL_SECONDS: Final = 5.0
