@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # A file system that cannot hold a file so long has no room for it either.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _RESERVES_NOTHING = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
+# So much is left to the kernel's own time before it is told to write: what it keeps for half a
+# minute, it writes at once, and every other file's fsync (a database's) waits behind it.
+_WRITE_BEHIND = 8 << 20
 # How often a folder may be removed by the end of another run between its making and its use.
 _RACES = 50
 
@@ -71,6 +74,7 @@ class LocalSink:
         self._descriptor = -1
         self._note = -1
         self._offset = 0
+        self._handed_over = 0
         self._reserved = 0
         self._begun = False
         self._committed = False
@@ -101,6 +105,8 @@ class LocalSink:
                 written = os.pwrite(self._descriptor, rest, self._offset)
                 self._offset += written
                 rest = rest[written:]
+            if self._offset - self._handed_over >= _WRITE_BEHIND:
+                self._hand_over()
 
     def restart(self) -> None:
         """Begin at offset 0; see BlobSink."""
@@ -108,7 +114,7 @@ class LocalSink:
             os.ftruncate(self._descriptor, 0)
             if self._note >= 0:
                 os.ftruncate(self._note, 0)
-        self._offset = self._reserved = 0
+        self._offset = self._handed_over = self._reserved = 0
 
     def note(self, text: bytes) -> None:
         """Replace the note; see BlobSink."""
@@ -141,6 +147,13 @@ class LocalSink:
             # What a sick disk keeps, the scrub finds; the reason for the end matters more.
             with suppress(OSError):
                 _remove(self._root, self._path)
+
+    def _hand_over(self) -> None:
+        """Begin to write to the disk what is not on its way yet; nothing is waited for."""
+        # Linux writes dirty pages on this advice, and only drops those that are clean already.
+        length = self._offset - self._handed_over
+        os.posix_fadvise(self._descriptor, self._handed_over, length, os.POSIX_FADV_DONTNEED)
+        self._handed_over = self._offset
 
     def _close(self) -> None:
         for descriptor in (self._descriptor, self._note):
