@@ -14,7 +14,7 @@ from shared.bus.servers import Servers, TlsFiles
 class ServiceSettings(BaseSettings):
     """Where things are. ``ready_file`` is written once the service serves, for a supervisor."""
 
-    # What is refused is not shown: the broker's URL holds a password.
+    # What is refused is not shown: keys and the broker's password are among it.
     model_config = SettingsConfigDict(
         env_prefix="STAGEDOOR_", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
     )

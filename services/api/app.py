@@ -205,7 +205,7 @@ async def _loops(
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())
     try:
-        yield lambda: not bus.connected or dispatcher.delayed or relay.delayed
+        yield lambda: not bus.connected or dispatcher.rounds.delayed or relay.rounds.delayed
     finally:
         for task in tasks:
             task.cancel()

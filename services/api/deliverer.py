@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from services.api import signals
-from services.api.domain.errors import Unavailable
 from services.api.domain.subscriptions import Outcome
-from services.api.pause import Pause
+from services.api.rounds import Rounds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,12 +35,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Deliverer:
-    """Woken by commits and by attempts that end, polling as the truth."""
+    """Sends round by round; an attempt that ends wakes it as well."""
 
     sending: Sending
     sender: Sender
     signals: Signals
     poll: timedelta
+    rounds: Rounds = field(default_factory=lambda: Rounds("deliveries_delayed"), init=False)
     _busy: dict[asyncio.Task[Result], str] = field(default_factory=dict, init=False)
     # Ended but not written down: kept here while the database is away.
     _ended: list[Result] = field(default_factory=list, init=False)
@@ -53,19 +53,9 @@ class Deliverer:
 
     async def run(self) -> None:
         """Send for ever."""
-        pause = Pause()
         async with self.hanging_up():
             with self.signals.subscribe(signals.DELIVERIES) as written:
-                while True:
-                    try:
-                        more = await self.round(written)
-                    except Unavailable as error:
-                        _log.warning("deliveries_delayed", error=repr(error))
-                        await pause.wait()
-                        continue
-                    pause.reset()
-                    if not more:
-                        await written.wait(self.poll.total_seconds())
+                await self.rounds.run(lambda: self.round(written), written, self.poll)
 
     async def round(self, ended: Subscription) -> bool:
         """Write down what has ended and begin what is due; says whether there may be more.

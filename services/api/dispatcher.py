@@ -8,11 +8,8 @@ from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from services.api import signals
-from services.api.domain.errors import Unavailable
-from services.api.pause import Pause
+from services.api.rounds import Rounds
 from shared.bus import subjects
 from shared.bus.envelope import Envelope
 from shared.bus.errors import BusUnavailable, SubjectTaken, TopologyMissing
@@ -29,12 +26,10 @@ BATCH: Final = 256
 # Nobody tells when somebody deletes a consumer; the workers that miss it may not make it anew.
 ENSURE_EVERY: Final = timedelta(seconds=30)
 
-_log = structlog.get_logger(__name__)
-
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Woken by commits, polling as the truth.
+    """Publishes round by round.
 
     ``ack_wait`` is how long a silent worker keeps a command: the lease.
     """
@@ -44,27 +39,13 @@ class Dispatcher:
     signals: Signals
     poll: timedelta
     ack_wait: timedelta
+    rounds: Rounds = field(default_factory=lambda: Rounds("dispatch_delayed"), init=False)
     _ensure_at: float = field(default=0.0, init=False)
-    _pause: Pause = field(default_factory=Pause, init=False)
-
-    @property
-    def delayed(self) -> bool:
-        """Whether the last try was in vain."""
-        return self._pause.in_trouble
 
     async def run(self) -> None:
         """Dispatch for ever; raises BusClosed when the connection is gone for good."""
         with self.signals.subscribe(signals.DISPATCH) as due:
-            while True:
-                try:
-                    more = await self.round()
-                except (BusUnavailable, Unavailable) as error:
-                    _log.warning("dispatch_delayed", error=repr(error))
-                    await self._pause.wait()
-                    continue
-                self._pause.reset()
-                if not more:
-                    await due.wait(self.poll.total_seconds())
+            await self.rounds.run(self.round, due, self.poll)
 
     async def round(self) -> bool:
         """Publish a batch; says whether there may be more.

@@ -6,12 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from services.api import signals
-from services.api.domain.errors import Unavailable
 from services.api.inbound import bury
-from services.api.pause import Pause
+from services.api.rounds import Rounds
 from shared.bus.envelope import Envelope
 from shared.bus.errors import BusUnavailable, MessageTooLarge, TopologyMissing
 from shared.failpoints import reach
@@ -26,12 +23,10 @@ if TYPE_CHECKING:
 
 WINDOW: Final = 256
 
-_log = structlog.get_logger(__name__)
-
 
 @dataclass(slots=True)
 class Relay:
-    """Woken by commits, polling as the truth. ``ack_wait``: see Dispatcher."""
+    """Sends round by round. ``ack_wait``: see Dispatcher."""
 
     bus: Bus
     outbox: Outbox
@@ -39,28 +34,14 @@ class Relay:
     signals: Signals
     poll: timedelta
     ack_wait: timedelta
+    rounds: Rounds = field(default_factory=lambda: Rounds("events_delayed"), init=False)
     # Taken but not sent: kept here, as the outbox would hand them out again only after a while.
     _taken: tuple[OutboxEvent, ...] = field(default=(), init=False)
-    _pause: Pause = field(default_factory=Pause, init=False)
-
-    @property
-    def delayed(self) -> bool:
-        """Whether the last try was in vain."""
-        return self._pause.in_trouble
 
     async def run(self) -> None:
         """Send for ever; raises BusClosed when the connection is gone for good."""
         with self.signals.subscribe(signals.OUTBOX) as written:
-            while True:
-                try:
-                    more = await self.round()
-                except (BusUnavailable, Unavailable) as error:
-                    _log.warning("events_delayed", error=repr(error))
-                    await self._pause.wait()
-                    continue
-                self._pause.reset()
-                if not more:
-                    await written.wait(self.poll.total_seconds())
+            await self.rounds.run(self.round, written, self.poll)
 
     async def round(self) -> bool:
         """Send a window of events; says whether there may be more.

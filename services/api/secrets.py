@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from shared.durable import sync
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -124,15 +126,7 @@ def _make(path: Path) -> None:
             os.link(draft, path)
         except FileExistsError:
             return
-        _sync(path.parent)
+        # The name as lasting as the file: what is sealed is lost with the key.
+        sync(path.parent)
     finally:
         draft.unlink()
-
-
-def _sync(folder: Path) -> None:
-    """Make the name as lasting as the file: what is sealed is lost with the key."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,7 +15,6 @@ from pydantic import (
     SecretStr,
     model_validator,
 )
-from pydantic_settings import SettingsConfigDict
 
 from services.api.domain.keeping import Keep
 from services.api.domain.runs import Limits
@@ -30,9 +29,6 @@ from shared.settings import ServiceSettings
 
 class ApiSettings(ServiceSettings):
     """Where the API listens, what it accepts, and how long it waits: seconds."""
-
-    # What is refused is not shown: the secret keys are among the values.
-    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     database_url: str = ""
     nats_replicas: Annotated[int, Field(ge=1, le=5)] = 1

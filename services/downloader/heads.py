@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from services.downloader.errors import Permanent, Transient
+from shared.http_dates import parse_http_date, parse_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,20 +80,14 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     if etag.startswith('"'):
         return etag
     modified = headers.get("Last-Modified", "")
-    then, now = _http_date(modified), _http_date(headers.get("Date", ""))
+    then, now = parse_http_date(modified), parse_http_date(headers.get("Date", ""))
     return modified if then and now and now - then >= _SETTLED else None
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """Read Retry-After, in seconds or as a date, clamped to 0 to 1 hour (RFC 9110 §10.2.3)."""
-    text = headers.get("Retry-After", "")
-    if _LENGTH.fullmatch(text):
-        wait = timedelta(seconds=min(int(text), MAX_RETRY_AFTER.total_seconds()))
-    elif date := _http_date(text):
-        wait = date - now
-    else:
-        return None
-    return min(max(wait, timedelta()), MAX_RETRY_AFTER)
+    wait = parse_retry_after(headers.get("Retry-After", ""), now)
+    return None if wait is None else min(wait, MAX_RETRY_AFTER)
 
 
 def check_status(status: int, headers: Mapping[str, str]) -> None:
@@ -139,11 +133,3 @@ def check_encoding(headers: Mapping[str, str]) -> None:
 
 def _phrase(status: int) -> str:
     return f" {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else ""
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date

@@ -15,6 +15,7 @@ from shared.blobs.base import (
     StoreUnavailable,
     check_note,
 )
+from shared.durable import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +138,7 @@ class LocalSink:
             self._close()
             os.rename(self._part, self._path)  # noqa: PTH104 - see __init__
             for folder in _folders(self._root, self._path):
-                _sync_folder(folder)
+                sync(folder)
         self._committed = True
 
     def end(self) -> None:
@@ -227,11 +228,3 @@ def _folders(root: str, path: str) -> Iterator[str]:
     while len(path := path.rpartition("/")[0]) > len(root):
         yield path
     yield root
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

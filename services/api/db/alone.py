@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 
+from services.api.db.engine import is_sqlite
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,11 +23,11 @@ def alone(url: str) -> Iterator[None]:
     locks. It goes when the process does, however it ends. Raises RuntimeError when another API has
     it, and OSError.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    path = make_url(url).database
+    if not is_sqlite(url) or not path:
         yield
         return
-    database = Path(parsed.database)
+    database = Path(path)
     with database.with_name(f"{database.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

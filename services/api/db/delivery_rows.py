@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 from uuid_utils.compat import uuid7
 
 from services.api import signals
-from services.api.db import lists, subscription_rows
+from services.api.db import aging, lists, subscription_rows
 from services.api.db.tables import deliveries, subscriptions
 from services.api.domain.subscriptions import Delivery, DeliveryState, Event, host_of
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from services.api.domain.queries import DeliveryQuery
 
 COLLECTION = "deliveries"
-MAX_FORGOTTEN = 1000
-"""How many are removed at a time; the next round takes the rest."""
 
 _SEEN = tuple(
     deliveries.c[name]
@@ -253,16 +251,14 @@ def fetch_page(
     )
 
 
-def forget(transaction: Transaction, before: datetime) -> int:
+def forget(transaction: Transaction, before: datetime, limit: int) -> int:
     """Remove some that ended before a moment or have rested since; gives how many."""
-    over = and_(
+    over = (
         deliveries.c.created_at < before,
         deliveries.c.due_at.is_(None),
         func.coalesce(deliveries.c.ended_at, deliveries.c.created_at) < before,
     )
-    some = select(deliveries.c.id).where(over).order_by(deliveries.c.created_at)
-    old = delete(deliveries).where(deliveries.c.id.in_(some.limit(MAX_FORGOTTEN)))
-    return transaction.connection.execute(old).rowcount
+    return len(aging.forget(transaction, deliveries, deliveries.c.created_at, limit, *over))
 
 
 def _unsent(subscription_id: UUID) -> ColumnElement[bool]:

@@ -47,12 +47,17 @@ class Engines:
             await self.listen.dispose()
 
 
+def is_sqlite(url: str) -> bool:
+    """Whether a URL names a SQLite database."""
+    return make_url(url).get_backend_name() == "sqlite"
+
+
 def open_engines(url: str, answer_seconds: float | None = None) -> Engines:
     """Engines for sqlite+aiosqlite:///… or postgresql+asyncpg://…; nothing is connected yet.
 
     ``answer_seconds`` is how long PostgreSQL may be silent before its connection is given up.
     """
-    if make_url(url).get_backend_name() == "sqlite":
+    if is_sqlite(url):
         return _open_sqlite(url)
     return _open_postgres(url, answer_seconds)
 

@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from services.api.db.tables import metadata
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from services.api.db.engine import Engines
-
-
-def is_sqlite(url: str) -> bool:
-    """Whether a URL names a SQLite database."""
-    return make_url(url).get_backend_name() == "sqlite"
 
 
 async def copy_sqlite(engines: Engines, path: Path) -> None:

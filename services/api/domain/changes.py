@@ -87,11 +87,11 @@ def change(task: Task, wanted: TaskChange, now: datetime, traceparent: str | Non
     """
     changed = replace(
         task,
-        source_uri=_pick(wanted.source_uri, task.source_uri),
-        isrc=_pick(wanted.isrc, task.isrc),
-        target=_pick(wanted.target, task.target),
-        declared_md5=_pick(wanted.declared_md5, task.declared_md5),
-        delivery_profile=_pick(wanted.delivery_profile, task.delivery_profile),
+        source_uri=pick(wanted.source_uri, task.source_uri),
+        isrc=pick(wanted.isrc, task.isrc),
+        target=pick(wanted.target, task.target),
+        declared_md5=pick(wanted.declared_md5, task.declared_md5),
+        delivery_profile=pick(wanted.delivery_profile, task.delivery_profile),
     )
     if changed == task:
         return task
@@ -150,5 +150,6 @@ def new_generation(task: Task, now: datetime, traceparent: str | None) -> Task:
     )
 
 
-def _pick(new: _T | Unset, old: _T) -> _T:
+def pick(new: _T | Unset, old: _T) -> _T:
+    """The new value, or the old one where a change leaves it."""
     return old if isinstance(new, Unset) else new

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import h11
 
 from services.api.domain.subscriptions import Outcome
-from services.api.notify.retry_after import parse_retry_after
 from services.api.notify.signature import sign
+from shared.http_dates import parse_retry_after
 from shared.origin import OriginRefused
 from shared.origin.policy import HTTPS_PORT
 from shared.origin.stop import run_stoppable

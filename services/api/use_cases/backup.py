@@ -17,9 +17,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from services.api.db import blob_rows, schema
-from services.api.db.engine import open_engines
+from services.api.db.engine import is_sqlite, open_engines
 from services.api.db.executor import Executor
-from services.api.db.sqlite_copy import copy_sqlite, count_rows, is_sound, is_sqlite
+from services.api.db.sqlite_copy import copy_sqlite, count_rows, is_sound
 from services.api.use_cases.manifest import (
     BLOBS,
     DATABASE,
@@ -33,12 +33,12 @@ from services.api.use_cases.manifest import (
     Manifest,
     copy_private,
     describe,
-    sync,
     write_manifest,
 )
 from services.api.use_cases.named import all_named, check, is_needed
 from shared.blobs.base import BlobMissing
 from shared.blobs.local import LocalStore
+from shared.durable import sync
 from shared.failpoints import reach
 
 if TYPE_CHECKING:

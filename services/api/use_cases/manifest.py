@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from services.api.domain.errors import Refusal
+from shared.durable import sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,12 +105,3 @@ def copy_private(source: Path, target: Path) -> None:
     with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
         shutil.copyfileobj(original, file, _PIECE)
     sync(target)
-
-
-def sync(path: Path) -> None:
-    """Make a file, or the names in a folder, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from services.api.db import named_rows
 from shared.blobs.base import BlobMissing, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from services.api.db.executor import Executor
     from services.api.db.named_rows import Named
     from shared.blobs.base import BlobStore
+
+    Page = Callable[[Connection, str, UUID | None], Sequence[Named]]
 
 UNREADABLE = "unreadable"
 
@@ -45,10 +48,9 @@ async def all_named(
     """What the database names, of a tenant or of all; of records only those since a moment."""
     tenants = [tenant] if tenant is not None else await executor.read(named_rows.tenants)
     for each in tenants:
-        async for named in _records(executor, each, since):
-            yield named
-        async for named in _tasks(executor, each):
-            yield named
+        for page in (partial(named_rows.page_of_records, since=since), named_rows.page_of_tasks):
+            async for named in _pages(executor, each, page):
+                yield named
 
 
 async def check(
@@ -85,25 +87,13 @@ async def is_needed(executor: Executor, named: Named) -> bool:
     return await executor.read(lambda c: named_rows.still_names(c, named.key))
 
 
-async def _records(executor: Executor, tenant: str, since: datetime | None) -> AsyncIterator[Named]:
+async def _pages(executor: Executor, tenant: str, page: Page) -> AsyncIterator[Named]:
     after: UUID | None = None
 
-    def page(connection: Connection) -> list[Named]:
-        return named_rows.page_of_records(connection, tenant, after, since)
+    def next_page(connection: Connection) -> Sequence[Named]:
+        return page(connection, tenant, after)
 
-    while found := await executor.read(page):
-        for named in found:
-            yield named
-        after = found[-1].id
-
-
-async def _tasks(executor: Executor, tenant: str) -> AsyncIterator[Named]:
-    after: UUID | None = None
-
-    def page(connection: Connection) -> list[Named]:
-        return named_rows.page_of_tasks(connection, tenant, after)
-
-    while found := await executor.read(page):
+    while found := await executor.read(next_page):
         for named in found:
             yield named
         after = found[-1].id

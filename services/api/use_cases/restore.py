@@ -22,11 +22,11 @@ from services.api.use_cases.manifest import (
     BackupRefused,
     copy_private,
     read_manifest,
-    sync,
 )
 from services.api.use_cases.named import digest
 from shared.blobs.base import BlobMissing, StoreUnavailable
 from shared.blobs.local import LocalStore
+from shared.durable import sync
 from shared.failpoints import reach
 
 if TYPE_CHECKING:

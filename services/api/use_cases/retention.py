@@ -60,8 +60,7 @@ class Retention:
             ("tombstones", self.keep.tombstones, change_rows.forget),
             ("audit", self.keep.audit, audit_rows.forget),
             ("dead_letters", self.keep.dead_letters, dead_letters.forget),
-            # These are forgotten in batches of their own.
-            ("deliveries", self.keep.deliveries, lambda t, old, _: delivery_rows.forget(t, old)),
+            ("deliveries", self.keep.deliveries, delivery_rows.forget),
         ]
         pruned = Counter(reports=await self._prune_reports(), tasks=await self._prune_tasks())
         for kind, age, forget in aged:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from uuid_utils.compat import uuid7
 
 from services.api.db import audit_rows, delivery_rows, settings_rows, subscription_rows
-from services.api.domain.changes import UNSET, Unset
+from services.api.domain.changes import UNSET, Unset, pick
 from services.api.domain.errors import (
     InvalidFields,
     StateConflict,
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from services.api.use_cases.targets import Targets
 
     Unit = Callable[[Transaction], Subscription]
-
-T = TypeVar("T")
 
 MAX_DESCRIPTION = 255
 MAX_OVERLAP_SECONDS = 7 * 24 * 3600
@@ -203,9 +201,9 @@ class Subscriptions:
             subscription = Subscription(
                 id=uuid7(),
                 tenant=who.tenant,
-                target=_pick(values.target, None) or "",
-                event_types=_pick(values.event_types, ()),
-                description=_pick(values.description, None) or "",
+                target=pick(values.target, None) or "",
+                event_types=pick(values.event_types, ()),
+                description=pick(values.description, None) or "",
                 version=1,
                 created_at=now,
                 updated_at=now,
@@ -230,9 +228,9 @@ class Subscriptions:
             changed = _enabled(
                 replace(
                     before,
-                    target=_pick(values.target, before.target) or before.target,
-                    event_types=_pick(values.event_types, before.event_types),
-                    description=_pick(values.description, before.description) or "",
+                    target=pick(values.target, before.target) or before.target,
+                    event_types=pick(values.event_types, before.event_types),
+                    description=pick(values.description, before.description) or "",
                 ),
                 values.enabled,
             )
@@ -371,7 +369,3 @@ def _lock(transaction: Transaction, who: Principal, id_: UUID, version: int | No
 def _audit(transaction: Transaction, who: Principal, action: str, id_: UUID) -> None:
     collection = subscription_rows.COLLECTION
     audit_rows.write(transaction, who, f"{collection}.{action}", f"{collection}/{id_}")
-
-
-def _pick(value: T | Unset, otherwise: T) -> T:
-    return otherwise if isinstance(value, Unset) else value

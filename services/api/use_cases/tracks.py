@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from uuid_utils.compat import uuid7
 
 from services.api.db import audit_rows, record_rows, task_rows, track_rows
 from services.api.domain.catalogue import Track
-from services.api.domain.changes import UNSET, Unset
+from services.api.domain.changes import UNSET, pick
 from services.api.domain.errors import InUse
 from services.api.domain.queries import TrackQuery
 from services.api.use_cases.fields import Reader, Text, Time
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from services.api.domain.principal import Principal
 
     Unit = Callable[[Transaction], Track]
-
-T = TypeVar("T")
 
 __all__ = ["TrackFields", "TrackQuery", "Tracks"]
 
@@ -99,12 +97,12 @@ class Tracks:
             track = Track(
                 id=uuid7(),
                 tenant=who.tenant,
-                title=_pick(title, None) or "",
-                isrc=_pick(isrc, None),
+                title=pick(title, None) or "",
+                isrc=pick(isrc, None),
                 version=1,
                 created_at=now,
                 updated_at=now,
-                stereo_duration=_pick(duration, None),
+                stereo_duration=pick(duration, None),
             )
             track_rows.insert(transaction, track)
             _audit(transaction, who, "create", track.id)
@@ -123,9 +121,9 @@ class Tracks:
             title, isrc, duration = _read(fields, creating=False)
             changed = replace(
                 before,
-                title=_pick(title, before.title) or before.title,
-                isrc=_pick(isrc, before.isrc),
-                stereo_duration=_pick(duration, before.stereo_duration),
+                title=pick(title, before.title) or before.title,
+                isrc=pick(isrc, before.isrc),
+                stereo_duration=pick(duration, before.stereo_duration),
             )
             if changed == before:
                 return before
@@ -173,7 +171,3 @@ def _read(fields: TrackFields, *, creating: bool) -> tuple[Text, Text, Time]:
 
 def _audit(transaction: Transaction, who: Principal, action: str, id_: UUID) -> None:
     audit_rows.write(transaction, who, f"tracks.{action}", f"tracks/{id_}")
-
-
-def _pick(value: T | Unset, otherwise: T) -> T:
-    return otherwise if isinstance(value, Unset) else value

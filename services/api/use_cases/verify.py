@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.api.use_cases.blobs import Blobs
-from services.api.use_cases.named import Finding, all_named, check, is_needed
+from services.api.use_cases.named import UNREADABLE, Finding, all_named, check, is_needed
 from shared.blobs.base import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Verification:
         async for named in all_named(self.executor, self.scope.tenant, self.scope.since):
             finding = await self._check(named, pace)
             self.sums.checked += 1
-            unreadable = unreadable + 1 if finding and finding.kind == "unreadable" else 0
+            unreadable = unreadable + 1 if finding and finding.kind == UNREADABLE else 0
             if unreadable == MAX_UNREADABLE:
                 raise StoreUnavailable("The store cannot be read.")
             if finding is not None:

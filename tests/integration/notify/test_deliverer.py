@@ -329,8 +329,8 @@ async def test_what_is_over_is_forgotten_and_nothing_else(
     await any_hooks.ping(subscription)
     write = any_hooks.core.use_cases.executor.write
     past, future = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=1)
-    assert await write(lambda t: delivery_rows.forget(t, past)) == 0
-    assert await write(lambda t: delivery_rows.forget(t, future)) == 1
+    assert await write(lambda t: delivery_rows.forget(t, past, 10)) == 0
+    assert await write(lambda t: delivery_rows.forget(t, future, 10)) == 1
     assert [row.state for row in await any_hooks.rows()] == [DeliveryState.PENDING]
 
 

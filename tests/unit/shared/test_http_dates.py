@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.api.notify.retry_after import parse_retry_after
+from shared.http_dates import parse_retry_after
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -20,6 +20,7 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
         ("Thu, 01 Jan 2026 12:01:00 -0000", timedelta(minutes=1)),
         ("Thu, 01 Jan 2026 11:00:00 GMT", timedelta()),
         ("9" * 5000, timedelta(seconds=999_999_999)),
+        ("0" * 20 + "30", timedelta(seconds=30)),
         ("", None),
         ("soon", None),
         ("-1", None),
