@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.api.cancels import Cancels
-from services.api.claims import Claims
 from services.api.db.alone import alone
 from services.api.db.engine import ANSWER_SECONDS, open_engines
-from services.api.db.notifications import listeners
 from services.api.db.schema import check_tables
-from services.api.deliverer import Deliverer
-from services.api.dispatcher import Dispatcher
 from services.api.domain.errors import Unavailable, WrongTables
 from services.api.grpc.messages import event_data, event_payload
 from services.api.grpc.server import serve as serve_grpc
@@ -29,22 +24,16 @@ from services.api.http.server import make_app
 from services.api.http.server import serve as serve_http
 from services.api.jwt import JwtVerifier
 from services.api.limits import RateLimiter
-from services.api.notify.senders import Senders
-from services.api.outbox import Relay
-from services.api.pruner import Pruner
-from services.api.reports import Reports
-from services.api.scrub import Scrub
+from services.api.loops import working
 from services.api.signals import Signals
 from services.api.use_cases.use_cases import UseCases
 from shared.blobs.open import open_store
 from shared.blobs.scratch import own_scratch
-from shared.bus.bus import Bus
-from shared.bus.roles import Role
 from shared.profiles import profile_names
 from shared.telemetry.ready import write_ready_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from services.api.db.engine import Engines
     from services.api.settings import ApiSettings
@@ -85,17 +74,10 @@ async def run(settings: ApiSettings) -> None:
         stack.enter_context(alone(settings.database()))
         stack.push_async_callback(use_cases.executor.close)
         await _check_tables(use_cases.executor.engines)
-        bus = await Bus.connect(
-            settings.nats_url,
-            Role.API,
-            tls=settings.nats_tls(),
-            replicas=settings.nats_replicas,
-            keep_events=settings.keep_events(),
-        )
-        stack.push_async_callback(bus.close)
-        loops = _loops(settings, use_cases, bus, signals, stop)
+        loops = working(settings, use_cases, signals, stop)
         degraded = await stack.enter_async_context(loops)
-        await stack.enter_async_context(_doors(settings, use_cases, degraded))
+        if not stop.is_set():  # or it could not even begin
+            await stack.enter_async_context(_doors(settings, use_cases, degraded))
         await stop.wait()
         _log.info("api_stopping")
 
@@ -171,44 +153,3 @@ async def _tell_readiness(
     while True:
         await set_ready(ready=await ready())
         await asyncio.sleep(READY_EVERY_SECONDS)
-
-
-@asynccontextmanager
-async def _loops(
-    settings: ApiSettings, use_cases: UseCases, bus: Bus, signals: Signals, stop: asyncio.Event
-) -> AsyncIterator[Callable[[], bool]]:
-    """The loops behind the doors; one that ends ends the service, to be started anew.
-
-    Gives whether the broker keeps them from their work.
-    """
-    lease, poll = use_cases.runs.limits.lease, timedelta(seconds=settings.dispatch_seconds)
-    letters = use_cases.dead_letters
-    cancels = Cancels(bus)
-    signals.listen(cancels.notify)
-    await bus.ensure_topology(lease)
-    targets = use_cases.subscriptions.targets
-    senders = Senders.build(targets.policy, settings.mail_server(), settings.webhook_ca_file)
-    dispatcher = Dispatcher(bus, use_cases.dispatch, signals, poll, lease)
-    relay = Relay(bus, use_cases.outbox, letters, signals, poll, lease)
-    running: list[Coroutine[object, object, None]] = [
-        cancels.run(),
-        Claims(bus, use_cases.runs, letters).run(),
-        Reports(bus, use_cases.runs, letters, lease).run(),
-        dispatcher.run(),
-        relay.run(),
-        Scrub(use_cases.blobs, use_cases.links.store, signals).run(),
-        Pruner(use_cases.retention).run(),
-        Deliverer(use_cases.sending, senders, signals, poll).run(),
-        *(each.run() for each in listeners(use_cases.executor.engines, signals)),
-    ]
-    tasks = [asyncio.create_task(loop) for loop in running]
-    for task in tasks:
-        task.add_done_callback(lambda _: stop.set())
-    try:
-        yield lambda: not bus.connected or dispatcher.rounds.delayed or relay.rounds.delayed
-    finally:
-        for task in tasks:
-            task.cancel()
-        for ended in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended

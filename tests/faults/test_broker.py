@@ -67,6 +67,20 @@ def at_ease(processes: list[Process], seconds: float) -> Iterator[None]:
     assert not busy, f"processor seconds within {seconds} s: {busy}"
 
 
+async def test_f08_apis_that_begin_without_a_broker(system: System) -> None:
+    async with system.client() as client:
+        await bring_some(client, "f08-before")
+        system.nats.kill()
+        for api in system.apis:
+            await api.restart()
+        await bring_some(client, "f08-without")
+        await says(client, "degraded")
+        await system.nats.start()
+        await says(client, "ready")
+        await mended(system, client)
+    await system.check()
+
+
 async def test_f08_a_broker_killed_and_back_after_a_second(
     system: System, rng: random.Random
 ) -> None:
