@@ -40,6 +40,7 @@ class Delivery:
         self.type: str = type_of(headers)
         self.traceparent: str = traceparent_of(headers)
         self.sequence: int = message.metadata.sequence.stream
+        self.number: int = message.metadata.num_delivered
 
     async def ack(self) -> None:
         """Done: the message may go."""

@@ -34,6 +34,8 @@ _PULL_WAIT: Final = timedelta(seconds=0.5)
 _TROUBLE_SECONDS: Final = 0.5
 _UNHEARD_DELAY: Final = timedelta(seconds=2)
 _UNKNOWN_DELAY: Final = timedelta(seconds=10)
+# An hour. Who rolls back has no newer workers to come, and a command keeps its subject taken.
+_UNKNOWN_DELIVERIES: Final = 360
 _Key = tuple["UUID", int]
 
 log = structlog.get_logger(__name__)
@@ -130,6 +132,8 @@ class Worker:
         except wire.UnknownType as error:
             # A newer API's, perhaps, whose newer workers are on their way.
             self._log.warning("command_unknown", subject=delivery.subject, error=str(error))
+            if delivery.number >= _UNKNOWN_DELIVERIES:
+                return await delivery.term()
             return await delivery.nak(_UNKNOWN_DELAY)
         except wire.MalformedMessage as error:
             self._log.error("command_malformed", subject=delivery.subject, error=str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 
 from shared.bus import streams, subjects
 from shared.bus.envelope import Envelope
+from shared.bus.errors import SubjectTaken
 from shared.bus.roles import Role
 from shared.stage import wire, worker
 from tests.support.scripted import TASK, ScriptedStage, working
@@ -47,6 +49,25 @@ async def test_a_command_from_the_future_is_given_back_and_stops_no_other(
         while not (found := await puller.pull(1, timedelta(seconds=1))):
             pass
         assert (found[0].type, found[0].subject) == (FUTURE, subjects.work("download", TASK, 1))
+
+
+async def test_a_command_that_nobody_ever_knows_makes_room_for_the_next(
+    api: ScriptedApi, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_UNKNOWN_DELAY", timedelta(seconds=0.05))
+    monkeypatch.setattr(worker, "_UNKNOWN_DELIVERIES", 3)
+    stage = ScriptedStage()
+    with capture_logs() as logs:
+        async with working(nats_server, stage), asyncio.timeout(10):
+            await api.command(1, type_=FUTURE)
+            while True:
+                with suppress(SubjectTaken):
+                    await api.command(1)
+                    break
+                await asyncio.sleep(0.05)
+            job, _ = await stage.started.get()
+            stage.end(job)
+    assert [entry["event"] for entry in logs].count("command_unknown") == 3
 
 
 async def test_a_cancel_from_the_future_stops_nothing(
