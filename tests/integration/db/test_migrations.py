@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event, inspect, select
@@ -11,6 +13,7 @@ from sqlalchemy import Connection, event, inspect, select
 from services.api.db.engine import open_engines
 from services.api.db.migrations import downgrade, upgrade
 from services.api.db.tables import metadata, tenant_storage
+from services.api.domain.errors import Unavailable
 from services.api.use_cases.import_tasks import TaskFields
 from tests.support.core import a_principal
 
@@ -40,6 +43,15 @@ async def test_going_back_leaves_nothing_and_forward_again_works(database_url: s
             assert await connection.run_sync(_differences) == []
     finally:
         await engines.dispose()
+
+
+async def test_a_database_that_is_not_there_is_said_to_be_away() -> None:
+    with socket.socket() as taken:  # and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        engines = open_engines(f"postgresql+asyncpg://nobody@127.0.0.1:{port}/none")
+        with pytest.raises(Unavailable, match="does not answer"):
+            await upgrade(engines)
 
 
 async def test_a_migration_may_take_longer_than_a_request(postgres_server: PostgresServer) -> None:

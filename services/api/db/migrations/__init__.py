@@ -33,7 +33,7 @@ async def upgrade(engines: Engines, revision: str = "head", scripts: Path = SCRI
     """Bring the database to a revision; does nothing when it is there already.
 
     Nor when it is at a later one that this version can work with. Raises WrongTables for one that
-    it cannot, Unavailable when others keep a table locked.
+    it cannot, Unavailable when others keep a table locked or nobody answers.
     """
 
     def steps(connection: Connection) -> None:
@@ -71,6 +71,8 @@ async def _migrate(engines: Engines, steps: Callable[[Connection], None]) -> Non
             if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
                 raise
             await asyncio.sleep(PAUSE_SECONDS)
+        except (OSError, TimeoutError) as error:
+            raise Unavailable("The database does not answer.") from error
         else:
             return
     raise Unavailable("Others keep the tables locked; try again when there is less to do.")
