@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sysconfig
 import tempfile
@@ -21,6 +20,7 @@ import pytest
 
 from shared.bus.bus import Bus
 from shared.bus.roles import Role, new_password, role_url, server_config
+from tests.support.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
 START_SECONDS = 10.0
-STOP_SECONDS = 10.0
 ACK_WAIT = timedelta(seconds=1)
 
 
-class NatsServer:
+class NatsServer(Server):
     """One server; ``start`` after ``stop`` or ``kill`` keeps its port and its store."""
 
     def __init__(self, config: Path | None = None, **environment: str) -> None:
@@ -44,7 +43,6 @@ class NatsServer:
         self._environment = environment
         self.passwords = {role: new_password() for role in Role}
         self._folder = Path(tempfile.mkdtemp(prefix="stagedoor-nats-"))
-        self._process: subprocess.Popen[bytes] | None = None
         self._port = -1
 
     @property
@@ -52,12 +50,6 @@ class NatsServer:
         """What the configuration takes from there: the passwords, and what else it names."""
         words = {role.password_variable: word for role, word in self.passwords.items()}
         return words | self._environment
-
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        """The running server."""
-        assert self._process is not None
-        return self._process
 
     def url(self, role: Role) -> str:
         """The address with the user and password of a role."""
@@ -99,30 +91,11 @@ class NatsServer:
             )
         self._port = self._await_port(self._process)
 
-    def stop(self) -> None:
-        """Stop the server in order."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_SECONDS)
-            finally:
-                self.kill()
-
     def kill(self) -> None:
-        """Kill the server as a crash would, and reap it."""
+        """Kill it; see Server."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
             (self._folder / f"nats-server_{self._process.pid}.ports").unlink(missing_ok=True)
-            self._process = None
-
-    def freeze(self) -> None:
-        """Make the server hang without dying."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let a frozen server go on."""
-        self.process.send_signal(signal.SIGCONT)
+        super().kill()
 
     def wipe(self) -> None:
         """Delete the store; the server must not be running."""

