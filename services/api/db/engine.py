@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+import aiosqlite
 from sqlalchemy import NullPool, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -64,7 +66,7 @@ def open_engines(url: str, answer_seconds: float | None = None) -> Engines:
 
 def _open_sqlite(url: str) -> Engines:
     arguments: dict[str, Any] = {
-        "connect_args": {"timeout": BUSY_SECONDS},
+        "connect_args": {"timeout": BUSY_SECONDS, "async_creator_fn": _connect_sqlite},
         "pool_reset_on_return": None,
     }
     write = create_async_engine(url, pool_size=1, max_overflow=0, **arguments)
@@ -76,6 +78,18 @@ def _open_sqlite(url: str) -> Engines:
     # IMMEDIATE takes the write lock at once: a read that becomes a write later would lose updates.
     event.listen(write.sync_engine, "begin", _begin_immediate)
     return Engines(write, read, write_concurrency=1)
+
+
+async def _connect_sqlite(*where: Any, **options: Any) -> aiosqlite.Connection:
+    """Connect, or leave nothing behind: a thread that ends late speaks to a loop that is over."""
+    connection = aiosqlite.connect(*where, **options)
+    thread = connection._thread  # noqa: SLF001 - SQLAlchemy reaches for it as well
+    thread.daemon = True
+    try:
+        return await connection
+    except BaseException:
+        await asyncio.to_thread(thread.join)
+        raise
 
 
 def _open_postgres(url: str, answer_seconds: float | None) -> Engines:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from services.api.db import engine
 from services.api.db.alone import alone
@@ -232,6 +233,17 @@ async def test_a_killed_writer_loses_nothing_that_it_answered(sqlite_url: str) -
         rows, kept = await count(core.use_cases.executor)
         assert rows == kept
     assert len(answered) > KILLS
+
+
+async def test_a_connection_that_fails_leaves_no_thread_behind(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    engines = engine.open_engines(f"sqlite+aiosqlite:///{tmp_path}/none/none.db")
+    for _ in range(20):  # one may end in time by chance
+        with pytest.raises(DBAPIError):
+            await engines.read.connect()
+        left = {each.name for each in set(threading.enumerate()) - before}
+        assert not {name for name in left if "_connection_worker_thread" in name}
+    await engines.dispose()
 
 
 async def test_a_second_api_is_kept_from_the_file(sqlite_url: str) -> None:
