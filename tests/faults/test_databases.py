@@ -160,7 +160,7 @@ async def test_f13_while_postgres_is_away_the_answer_is_try_again(
             await assert_unavailable(fleet, api)
         server.start()
         fleet.end_fault()
-        await client.all_completed()
+        await client.all_completed(id_)
         await all_ready(client)
         for api in fleet.apis:
             assert api.is_running
@@ -194,9 +194,9 @@ async def test_f14_listeners_ended_come_back(fleet: System) -> None:
         async with asyncio.timeout(8):
             while await sessions(fleet, LISTENERS) < len(fleet.apis):  # noqa: ASYNC110 - a server that is asked
                 await asyncio.sleep(0.05)
-        await client.bring("/f14-heard.mp4", small())
+        id_ = await client.bring("/f14-heard.mp4", small())
         fleet.end_fault()
-        await client.all_completed()
+        await client.all_completed(id_)
     await fleet.check()
 
 
@@ -210,9 +210,8 @@ async def test_f14_without_any_listener_there_is_the_poll(fleet: System) -> None
 
     async with fleet.client() as client:
         ending = asyncio.create_task(keep_ending())
-        for number in range(3):
-            await client.bring(f"/f14-deaf-{number}.mp4", small())
-        await client.all_completed()
+        ids = [await client.bring(f"/f14-deaf-{number}.mp4", small()) for number in range(3)]
+        await client.all_completed(*ids)
         ending.cancel()
         with suppress(asyncio.CancelledError):
             await ending
@@ -223,15 +222,16 @@ async def test_f14_without_any_listener_there_is_the_poll(fleet: System) -> None
 
 async def test_f14_idle_sessions_ended_cost_no_request(fleet: System) -> None:
     """In a fleet only, as above. A session that is dead is found out before it is used."""
+    ids: list[UUID] = []
     async with fleet.client() as client:
         for round_ in range(3):
             assert await end_sessions(fleet, EVERYBODY) > len(fleet.apis)
-            await asyncio.gather(
+            ids += await asyncio.gather(
                 *(client.bring(f"/f14-{round_}-{n}.mp4", small()) for n in range(3))
             )
             assert client.repeats == 0, "a client was told to try again"
         fleet.end_fault()
-        await client.all_completed()
+        await client.all_completed(*ids)
     await fleet.check()
 
 
