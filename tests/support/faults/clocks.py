@@ -19,4 +19,6 @@ def wrong_by(offset: str) -> dict[str, str]:
         "FAKETIME": offset,
         # Else waiting for a lock, whose end is a moment of the monotonic clock, would never end.
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        # It mends what this C library does not have, and makes every wait for Python's lock spin.
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
     }
