@@ -110,7 +110,8 @@ async def test_f39_connections_that_a_router_forgot_are_given_up(
 ) -> None:
     """Nobody hears of it: each end must find out by itself, while new connections are well.
 
-    It takes 20 to 30 s by the pings to the broker, whatever the lease is.
+    Whatever the lease is, the broker's pings take up to 30 s, a statement 20 s, and each request to
+    the store 30 s: one of the downloader and one of the validator may hang, one after the other.
     """
     system: System = request.getfixturevalue(shape)
     async with system.client() as client:
@@ -120,11 +121,12 @@ async def test_f39_connections_that_a_router_forgot_are_given_up(
                 link.strand()
             system.end_fault()
             await client.bring("/f39-forgotten-meanwhile.mp4", small())
-            await client.all_completed(within=100)
+            await client.all_completed(within=150)
         finally:
             for link in system.links.values():
                 link.heal()
-    await system.check(orphans=2, epsilon=60)
+    patience = 30 + (20 + 2 * 30 if shape == "linked_fleet" else 0)
+    await system.check(orphans=2, epsilon=Allowed().epsilon + patience)
 
 
 async def bring_slow(client: Client, name: str, rng: random.Random) -> None:
