@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from services.api.app import run
-from services.api.settings import ApiSettings
-from shared.telemetry.logs import configure
-from shared.telemetry.traces import configure_traces
+from shared.lean import without
+
+with without("rich"):  # the log library would load it for colours
+    from services.api.app import run
+    from services.api.settings import ApiSettings
+    from shared.telemetry.logs import configure
+    from shared.telemetry.traces import configure_traces
 
 if __name__ == "__main__":
     configure("api")

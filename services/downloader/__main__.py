@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from services.downloader.app import run
-from services.downloader.settings import DownloaderSettings
-from shared.telemetry.logs import configure
+from shared.lean import without
+
+# Colours of the log library and WebSockets of the broker's: half of the start.
+with without("rich", "aiohttp"):
+    from services.downloader.app import run
+    from services.downloader.settings import DownloaderSettings
+    from shared.telemetry.logs import configure
 
 if __name__ == "__main__":
     configure("downloader")

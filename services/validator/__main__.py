@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from services.validator.app import run
-from services.validator.settings import ValidatorSettings
-from shared.telemetry.logs import configure
+from shared.lean import without
+
+# Colours of the log library and WebSockets of the broker's: half of the start.
+with without("rich", "aiohttp"):
+    from services.validator.app import run
+    from services.validator.settings import ValidatorSettings
+    from shared.telemetry.logs import configure
 
 if __name__ == "__main__":
     configure("validator")

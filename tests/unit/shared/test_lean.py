@@ -10,11 +10,11 @@ import pytest
 from shared.lean import without
 
 NEEDLESS = {
-    "services.downloader.app": {"rich", "aiohttp", "sqlalchemy", "grpc", "numpy"},
-    "services.validator.app": {"rich", "aiohttp", "sqlalchemy", "grpc", "numpy"},
-    "services.api.app": {"rich", "numpy"},
+    "services.downloader": {"rich", "aiohttp", "sqlalchemy", "grpc", "numpy"},
+    "services.validator": {"rich", "aiohttp", "sqlalchemy", "grpc", "numpy"},
+    "services.api": {"rich", "numpy"},
 }
-LOADED = "import sys, {module}; print(*sys.modules)"
+LOADED = "import sys, {module}.__main__; print(*sys.modules)"
 
 
 @pytest.mark.parametrize(("module", "needless"), NEEDLESS.items())
