@@ -6,7 +6,6 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import nats
 import pytest
 from standardwebhooks import Webhook
 
@@ -15,6 +14,7 @@ from shared.bus import streams, subjects
 from shared.bus.roles import Role
 from tests.support import replies
 from tests.support.mailbox import PASSWORD, USER, running_mailbox
+from tests.support.nats_client import connected
 from tests.support.origin import Gate
 from tests.support.receiver import authority_file, running_receiver
 from tests.support.stack import Client, Stack, running_stack
@@ -99,11 +99,8 @@ def has_arrived(delivery: Any) -> bool:
 @asynccontextmanager
 async def broker(stack: Stack) -> AsyncIterator[Any]:
     """A client of the stack's NATS, as its API is."""
-    client = await nats.connect(stack.ready["nats"], inbox_prefix=Role.API.inbox)
-    try:
+    async with connected(stack.ready["nats"], inbox_prefix=Role.API.inbox) as client:
         yield client.jetstream()
-    finally:
-        await client.close()
 
 
 async def events(stack: Stack) -> dict[str, str]:

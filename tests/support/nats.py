@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import nats
 import pytest
 
 from shared.bus.bus import Bus
 from shared.bus.roles import Role, new_password, role_url, server_config
+from tests.support.nats_client import connected
 from tests.support.server import Server
 
 if TYPE_CHECKING:
@@ -67,14 +67,8 @@ class NatsServer(Server):
     @asynccontextmanager
     async def client(self, role: Role) -> AsyncIterator[Client]:
         """A connection of the client library itself, to see and try what ``Bus`` does not offer."""
-
-        async def ignore(_: Exception) -> None: ...
-
-        client = await nats.connect(self.url(role), inbox_prefix=role.inbox, error_cb=ignore)
-        try:
+        async with connected(self.url(role), inbox_prefix=role.inbox) as client:
             yield client
-        finally:
-            await client.close()
 
     def start(self) -> None:
         """Run the server and return when it takes connections.

@@ -22,6 +22,7 @@ from shared.bus.errors import BusUnavailable
 from shared.bus.roles import Role, cluster_config, new_password, role_url
 from shared.bus.servers import TlsFiles
 from tests.support.nats import nats_binary
+from tests.support.nats_client import connected
 from tests.support.server import Server
 
 if TYPE_CHECKING:
@@ -156,19 +157,10 @@ class NatsCluster:
     @asynccontextmanager
     async def client(self, role: Role, *nodes: Node) -> AsyncIterator[Client]:
         """A connection of the client library itself, to see and try what ``Bus`` does not offer."""
-
-        async def ignore(_: Exception) -> None: ...
-
-        client = await nats.connect(
-            self.url(role, *nodes).split(","),
-            tls=self.certificates.known().context(),
-            inbox_prefix=role.inbox,
-            error_cb=ignore,
-        )
-        try:
+        tls = self.certificates.known().context()
+        url = self.url(role, *nodes)
+        async with connected(url, tls=tls, inbox_prefix=role.inbox) as client:
             yield client
-        finally:
-            await client.close()
 
     async def start(self) -> None:
         """Run those that do not run and return when the cluster has its streams."""

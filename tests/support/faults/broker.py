@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import nats
 from nats.js.api import DiscardPolicy
 
 from cli.stack.child import Launch
 from cli.stack.services import NatsServer
 from shared.bus import streams
 from shared.bus.roles import Role, new_password, server_config
+from tests.support.nats_client import connected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -67,14 +67,8 @@ def _user(name: str, password: str, permissions: str = "") -> str:
 @asynccontextmanager
 async def operator(system: System) -> AsyncIterator[JetStreamContext]:
     """The streams of a system's single broker, with every right."""
-
-    async def ignore(_: Exception) -> None: ...
-
-    client = await nats.connect(system.operator_url(), error_cb=ignore)
-    try:
+    async with connected(system.operator_url()) as client:
         yield client.jetstream()
-    finally:
-        await client.close()
 
 
 async def shrink(system: System, stream: str) -> int:

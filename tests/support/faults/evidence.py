@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import grpc
-import nats
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from shared.blobs.base import BlobMissing
@@ -21,6 +20,7 @@ from stagedoor.v1.import_task_service_pb2 import GetImportTaskRequest, ImportTas
 from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceStub
 from tests.support import s3
 from tests.support.faults import rows
+from tests.support.nats_client import connected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -163,18 +163,10 @@ def status_of(task: ImportTask) -> str:
 
 @asynccontextmanager
 async def _broker(system: System) -> AsyncIterator[NatsClient]:
-    async def ignore(_: Exception) -> None: ...
-
-    client = await nats.connect(
-        system.nats_url(Role.API).split(","),
-        tls=system.nats_tls(),
-        inbox_prefix=Role.API.inbox,
-        error_cb=ignore,
-    )
-    try:
+    async with connected(
+        system.nats_url(Role.API), tls=system.nats_tls(), inbox_prefix=Role.API.inbox
+    ) as client:
         yield client
-    finally:
-        await client.close()
 
 
 async def _show(system: System, ids: Iterable[UUID]) -> dict[UUID, ImportTask | None]:

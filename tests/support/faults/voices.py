@@ -10,8 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-import nats
-
 from shared.bus import subjects
 from shared.bus.bus import Bus
 from shared.bus.envelope import Envelope
@@ -20,6 +18,7 @@ from shared.problems import Problem, Severity
 from shared.stage import wire
 from shared.stage.job import Refused
 from shared.stage.messages import ClaimRequest, Command, Report
+from tests.support.nats_client import connected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -89,15 +88,10 @@ async def overhearing(
     async def heard(message: Msg) -> None:
         hear(message)
 
-    async def ignore(_: Exception) -> None: ...
-
-    client = await nats.connect(system.operator_url(), error_cb=ignore)
-    try:
+    async with connected(system.operator_url()) as client:
         await client.subscribe(subject, cb=heard)
         await client.flush()
         yield
-    finally:
-        await client.close()
 
 
 async def repeat(bus: Bus, message: Msg) -> None:
