@@ -28,6 +28,9 @@ SECONDS = 993  # of 14 channels
 # On each connection, so that the download takes long enough to be watched and killed.
 BYTES_PER_SECOND = 20_000_000
 LONGEST_SILENCE = 1.0
+# Removing a gigabyte that was taken over from a dead run makes every fsync of its file system wait
+# for 1.4 s where the disk is told of freed blocks at once (ext4's `discard`).
+TAKE_OVER_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ async def test_two_gigabytes_survive_the_death_of_their_downloader(
                     before.note(done)
                     if done >= served.size // 2:
                         stack.kill("downloader")
-                elif done != before.seen[-1][1]:
+                elif done > before.seen[-1][1] + TAKE_OVER_BYTES:
                     after.note(done)
             assert task.state == ImportTask.STATE_COMPLETED, task
             assert (task.actual_md5, task.size_bytes) == (served.md5, served.size)
