@@ -28,8 +28,8 @@ SECONDS = 993  # of 14 channels
 # On each connection, so that the download takes long enough to be watched and killed.
 BYTES_PER_SECOND = 20_000_000
 LONGEST_SILENCE = 1.0
-# Removing a gigabyte that was taken over from a dead run makes every fsync of its file system wait
-# for 1.4 s where the disk is told of freed blocks at once (ext4's `discard`).
+# Between the copy of what a dead run had and the steady download of the rest a watcher was seen to
+# hear nothing for up to 1.4 s, once; why is not known yet.
 TAKE_OVER_BYTES = 64 << 20
 
 
