@@ -172,7 +172,7 @@ async def _read_answer(
         answer += block
         if len(answer) > MAX_RESULT_BYTES:
             _kill(process)
-            break
+            return
     await process.wait()
 
 
@@ -183,8 +183,16 @@ async def _keep_tail(stderr: asyncio.StreamReader, tail: bytearray) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Leave no process behind, whatever happened."""
+    """Leave no process behind, whatever happened.
+
+    A process has ended for asyncio only once its pipes have, and a pipe that was left full is
+    never seen to end: what nobody wants is read all the same.
+    """
     _kill(process)
+    for stream in (process.stdout, process.stderr):
+        # Pipes both, asked for when the process was made.
+        while await cast("asyncio.StreamReader", stream).read(_BLOCK_BYTES):
+            pass
     await process.wait()
 
 
