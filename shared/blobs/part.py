@@ -28,8 +28,6 @@ _RESERVES_NOTHING = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 # So much is left to the kernel's own time before it is told to write: what it keeps for half a
 # minute, it writes at once, and every other file's fsync (a database's) waits behind it.
 _WRITE_BEHIND = 8 << 20
-# And so much is waited for at a time: faster than the disk, a copy would fill its queue instead.
-_SETTLE = 64 << 20
 # How often a folder may be removed by the end of another run between its making and its use.
 _RACES = 50
 
@@ -77,7 +75,7 @@ class LocalSink:
         self._descriptor = -1
         self._note = -1
         self._offset = 0
-        self._handed_over = self._settled = 0
+        self._handed_over = 0
         self._reserved = 0
         self._begun = False
         self._committed = False
@@ -117,7 +115,7 @@ class LocalSink:
             os.ftruncate(self._descriptor, 0)
             if self._note >= 0:
                 os.ftruncate(self._note, 0)
-        self._offset = self._handed_over = self._settled = self._reserved = 0
+        self._offset = self._handed_over = self._reserved = 0
 
     def note(self, text: bytes) -> None:
         """Replace the note; see BlobSink."""
@@ -152,14 +150,11 @@ class LocalSink:
                 _remove(self._root, self._path)
 
     def _hand_over(self) -> None:
-        """Begin to write to the disk what is not on its way yet, and bound what is."""
+        """Begin to write to the disk what is not on its way yet; nothing is waited for."""
         # Linux writes dirty pages on this advice, and only drops those that are clean already.
         length = self._offset - self._handed_over
         os.posix_fadvise(self._descriptor, self._handed_over, length, os.POSIX_FADV_DONTNEED)
         self._handed_over = self._offset
-        if self._offset - self._settled >= _SETTLE:
-            os.fdatasync(self._descriptor)
-            self._settled = self._offset
 
     def _close(self) -> None:
         for descriptor in (self._descriptor, self._note):
