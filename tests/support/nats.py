@@ -87,9 +87,10 @@ class NatsServer(Server):
 
     def kill(self) -> None:
         """Kill it; see Server."""
-        if self._process is not None:
-            (self._folder / f"nats-server_{self._process.pid}.ports").unlink(missing_ok=True)
+        process = self._process
         super().kill()
+        if process is not None:  # a killed server leaves the file, and its pid may come again
+            (self._folder / f"nats-server_{process.pid}.ports").unlink(missing_ok=True)
 
     def wipe(self) -> None:
         """Delete the store; the server must not be running."""

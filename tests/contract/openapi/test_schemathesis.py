@@ -15,7 +15,7 @@ from tests.support.openapi import findings
 if TYPE_CHECKING:
     from tests.support.core import Core
 
-EXAMPLES = 2
+EXAMPLES = 4
 
 
 async def _ready() -> bool:
