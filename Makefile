@@ -32,7 +32,7 @@ test: $(VENV)/.development ## run all tests but those below
 	$(BIN)/python -m pytest -m "not long and not faults" --ignore tests/fuzz -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/.development ## break real processes in every way there is; says its seed
-	$(BIN)/python -m pytest tests/faults tests/integration/bus/test_cluster.py -m "faults and not long" --timeout 300 -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests/faults tests/integration/bus/test_cluster.py -m "faults and not long" --timeout 300 -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 soak: $(VENV)/.development ## break everything at random under load, for STAGEDOOR_SOAK_SECONDS (300)
 	STAGEDOOR_SOAK_SECONDS=$${STAGEDOOR_SOAK_SECONDS:-300} $(BIN)/python -m pytest -s tests/faults/test_soak.py
