@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 import urllib.request
 import uuid
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +26,17 @@ def running_s3() -> Iterator[str]:
     """Run the server on a free port of 127.0.0.1 and give its endpoint."""
     command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        # It writes a line for each request, and would stand still at a pipe that nobody empties.
+        reader = threading.Thread(target=deque, args=(server.stderr, 0))
         try:
-            assert server.stderr is not None
-            yield next(match[1] for line in server.stderr if (match := _READY.search(line)))
+            endpoint = next(match[1] for line in server.stderr if (match := _READY.search(line)))
+            reader.start()
+            yield endpoint
         finally:
             server.terminate()
+            if reader.ident is not None:
+                reader.join()
 
 
 def environment(endpoint: str) -> dict[str, str]:
