@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from services.validator.profile import Profile
 
+pytestmark = pytest.mark.long
+
 SIZE = 50 << 20
 LIMITS = Limits(cpu_seconds=10)
 MALFORMED = "axml_malformed"
