@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from tests.support.nats_client import connected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+    from datetime import datetime
     from pathlib import Path
 
     from nats.aio.client import Client as NatsClient
@@ -44,7 +46,10 @@ _CONSUMERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """An event as the stream has it; ``status`` in the core's words, empty for a deletion."""
+    """An event as the stream has it; ``status`` in the core's words, empty for a deletion.
+
+    ``time`` is when the task was changed so.
+    """
 
     id: str
     subject: str
@@ -54,6 +59,7 @@ class Event:
     status: str
     deleted: bool
     md5: str
+    time: datetime
     payload: bytes
 
 
@@ -152,6 +158,7 @@ def _event(subject: str, payload: bytes, headers: dict[str, str] | None) -> Even
         status="" if event.deleted else status_of(task),
         deleted=event.deleted,
         md5=task.actual_md5,
+        time=task.update_time.ToDatetime(UTC),
         payload=payload,
     )
 

@@ -325,7 +325,18 @@ def recovered_in_time(case: Case) -> Iterator[str]:
     took = case.system.ledger.finished_at - ended
     limit = LEASE_SECONDS + DISPATCH_SECONDS + case.allowed.epsilon
     if took > limit:
-        yield f"recovery took {took:.1f} s, more than {limit:.1f} s"
+        yield f"recovery took {took:.1f} s, more than {limit:.1f} s{_last(case)}"
+
+
+def _last(case: Case) -> str:
+    """What the task that was the last to end went through, in seconds before its end."""
+    ended = [events for events in case.history.values() if events[-1].status in FINAL]
+    if not ended:
+        return ""
+    slowest = max(ended, key=lambda events: events[-1].time)
+    end = slowest[-1].time
+    steps = (f"{each.status} {(each.time - end).total_seconds():.1f}" for each in slowest)
+    return f"; {slowest[-1].task_id} was the last: {', '.join(steps)}"
 
 
 INVARIANTS: dict[str, Check] = {
