@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from services.validator.profile import DEFAULT
 from services.validator.sandbox import Limits
@@ -27,6 +28,7 @@ class ValidatorSettings(ServiceSettings):
     validator_confined: bool = _DEFAULTS.confined
     validator_cpu_seconds: PositiveInt = _DEFAULTS.cpu_seconds
     validator_wall_seconds: PositiveFloat = _DEFAULTS.wall_seconds
+    validator_niceness: Annotated[int, Field(ge=0, le=19)] = _DEFAULTS.niceness
 
     def limits(self) -> Limits:
         """Return the sandbox's limits."""
@@ -36,4 +38,5 @@ class ValidatorSettings(ServiceSettings):
             confined=self.validator_confined,
             cpu_seconds=self.validator_cpu_seconds,
             wall_seconds=self.validator_wall_seconds,
+            niceness=self.validator_niceness,
         )

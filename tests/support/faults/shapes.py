@@ -15,6 +15,8 @@ QUICK: Final = {
     "STAGEDOOR_DOWNLOAD_BACKOFF_SECONDS": "0.02",
     "STAGEDOOR_DOWNLOAD_ALLOW_NETWORKS": "127.0.0.0/8",
     "STAGEDOOR_DOWNLOAD_ALLOW_PORTS": "1024-65535",
+    # The rest of the machine is other systems under test, which would all go first.
+    "STAGEDOOR_VALIDATOR_NICENESS": "0",
 }
 """The defaults of every process of a system; a test may set others, also for one role."""
 

@@ -246,8 +246,9 @@ async def test_a_child_whose_parent_has_gone_does_not_start(atmos: Profile) -> N
 def test_the_settings_reach_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAGEDOOR_VALIDATOR_CONFINED", "false")
     monkeypatch.setenv("STAGEDOOR_VALIDATOR_RESIDENT_BYTES", "1000")
+    monkeypatch.setenv("STAGEDOOR_VALIDATOR_NICENESS", "0")
     limits = ValidatorSettings().limits()
-    assert (limits.confined, limits.resident_bytes) == (False, 1000)
+    assert (limits.confined, limits.resident_bytes, limits.niceness) == (False, 1000, 0)
 
 
 def test_the_child_loads_nothing_that_only_its_parent_needs() -> None:
