@@ -88,7 +88,10 @@ class ObjectStore:
                     await sink.write(bytes(chunk))
             yield sink.path
         finally:
-            await asyncio.to_thread(sink.remove)
+            # Whoever stops waiting here, the file goes: a cancelled call that no thread has begun
+            # yet would never be made.
+            removal = asyncio.get_running_loop().run_in_executor(None, sink.remove)
+            await asyncio.shield(removal)
 
     async def chunks(self, key: str) -> AsyncGenerator[bytes]:
         """Read the object by ranges, so that no answer lasts long; see BlobStore."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -176,6 +177,27 @@ async def test_a_copy_that_is_cancelled_leaves_nothing(sick: SickStore, tmp_path
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+async def test_a_copy_goes_though_nobody_waits_for_its_end(sick: SickStore, tmp_path: Path) -> None:
+    await asyncio.to_thread(put, sick, MIB)
+    loop = asyncio.get_running_loop()
+    busy, copied = threading.Event(), asyncio.Event()
+
+    async def copy() -> None:
+        async with sick.store.local_copy(KEY):
+            loop.run_in_executor(None, busy.wait)
+            copied.set()
+
+    with ThreadPoolExecutor(1) as threads:
+        loop.set_default_executor(threads)
+        task = asyncio.create_task(copy())
+        await copied.wait()  # and gone on to the removal, which no thread is free for
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        busy.set()
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
