@@ -107,11 +107,11 @@ async def test_f38_the_leader_of_a_stream_killed(
         clustered.end_fault()
         await client.all_final()
         assert client.repeats == 0, "the API did not answer at once"
+    await cluster.start()
+    await clustered.check()  # which waits until everything is told
     told = await told_at(clustered)
     gap = longest_gap(moment for moment in told if moment > killed_at - LOOK_BACK_SECONDS)
     assert gap <= GAP_SECONDS + SLACK_SECONDS, f"for {gap:.1f} s nothing went on"
-    await cluster.start()
-    await clustered.check()
 
 
 @pytest.mark.parametrize("number", [2, 3], ids=["two-of-three", "all-three"])
@@ -134,9 +134,9 @@ async def test_f38_without_a_majority_the_api_answers_and_all_goes_on_afterwards
         clustered.end_fault()
         await client.all_final()
         assert client.repeats == 0, "the API did not answer at once"
+    await clustered.check()  # which waits until everything is told
     gap = min(moment for moment in await told_at(clustered) if moment > started_at) - started_at
     assert gap <= GAP_SECONDS + SLACK_SECONDS, f"nothing went on until {gap:.1f} s after the start"
-    await clustered.check()
 
 
 async def bring_through(client: Client, name: str) -> None:
