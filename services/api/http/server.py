@@ -94,7 +94,10 @@ async def serve(
         shutdown_timeout=SHUTDOWN_SECONDS,
     )
     await runner.setup()
-    await web.TCPSite(runner, host, port, ssl_context=tls).start()
+    # Those that come at once wait here; the kernel lets one that finds no room try again after
+    # 1, 3, 7 and more seconds.
+    backlog = limits.max_connections
+    await web.TCPSite(runner, host, port, backlog=backlog, ssl_context=tls).start()
     return runner, runner.addresses[0][1]
 
 

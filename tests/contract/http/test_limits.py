@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import socket
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,6 +55,22 @@ async def test_there_are_only_so_many_connections(app: web.Application) -> None:
         await kept[0][1].wait_closed()
         await _until_served(port)
         kept[1][1].close()
+
+
+async def test_those_that_come_at_once_find_room(app: web.Application) -> None:
+    crowd = 300  # more than asyncio lets wait if it is not told
+    async with _served(app, Limits(max_connections=crowd)) as port:
+        with ExitStack() as connections:
+            for _ in range(crowd):  # without a turn for the server, which accepts none of them
+                connections.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+            assert _established(port) == crowd
+
+
+def _established(port: int) -> int:
+    """How many connections this port has, those that wait to be accepted among them (proc(5))."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+    local, established = f":{port:04X}", "01"
+    return sum(row[1].endswith(local) and row[3] == established for row in rows)
 
 
 async def _until_served(port: int) -> None:
