@@ -165,7 +165,7 @@ async def test_f18_callers_that_give_up_within_milliseconds(
         assert ids == await task_ids(system) - others
         assert made.items() >= early.items()
         kept = set(rng.sample(sorted(ids), KEPT))
-        await asyncio.gather(*(hurries[0].delete(id_) for id_ in ids - kept))
+        await asyncio.gather(*(hurries[0].delete(id_) for id_ in (ids | others) - kept))
     system.end_fault()
     async with system.client() as client:
         await client.all_completed(*kept)

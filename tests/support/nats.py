@@ -20,6 +20,7 @@ import pytest
 from shared.bus.bus import Bus
 from shared.bus.roles import Role, new_password, role_url, server_config
 from tests.support.nats_client import connected
+from tests.support.ports import lasting_port
 from tests.support.server import Server
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class NatsServer(Server):
         self._environment = environment
         self.passwords = {role: new_password() for role in Role}
         self._folder = Path(tempfile.mkdtemp(prefix="stagedoor-nats-"))
-        self._port = -1
+        self._port = lasting_port()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from shared.bus.roles import Role, cluster_config, new_password, role_url
 from shared.bus.servers import TlsFiles
 from tests.support.nats import nats_binary
 from tests.support.nats_client import connected
+from tests.support.ports import HOST, lasting_port
 from tests.support.server import Server
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-HOST = "127.0.0.1"
 NAMES = ("n1", "n2", "n3")
 REPLICAS = len(NAMES)
 READY_SECONDS = 60.0
@@ -73,7 +72,7 @@ class Node(Server):
     def __init__(self, name: str, folder: Path) -> None:
         """Choose its ports; nothing runs yet."""
         self.name = name
-        self.port, self.route_port = _free_port(), _free_port()
+        self.port, self.route_port = lasting_port(), lasting_port()
         self.environment: dict[str, str] = {}
         self._store = folder / name
         self._log = folder / f"{name}.log"
@@ -219,12 +218,6 @@ class NatsCluster:
         """Kill all and delete everything they wrote."""
         self.kill()
         shutil.rmtree(self._folder)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind((HOST, 0))
-        return int(found.getsockname()[1])
 
 
 def _issue(authority: trustme.CA, folder: Path, name: str) -> tuple[Path, Path]:

@@ -21,6 +21,7 @@ import grpc
 from stagedoor.v1.import_task_service_pb2 import ImportTask, WatchImportTaskRequest
 from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceStub
 from tests.support.origin import running_origin
+from tests.support.ports import HOST, lasting_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -104,7 +105,7 @@ def started_stack(
 
 def _command(folder: Path, ready_file: Path) -> list[str]:
     stagedoor = Path(sysconfig.get_path("scripts"), "stagedoor")
-    anywhere = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
+    anywhere = ["--http", f"{HOST}:{lasting_port()}", "--grpc", f"{HOST}:{lasting_port()}"]
     places = ["--data-dir", str(folder / "data"), "--ready-file", str(ready_file)]
     return [sys.executable, str(stagedoor), "up", *anywhere, *places]
 

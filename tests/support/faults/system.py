@@ -39,6 +39,7 @@ from tests.support.faults.client import Client, Ledger
 from tests.support.faults.process import POLL_SECONDS, ROOT, START_SECONDS, Process
 from tests.support.faults.proxy import Proxies, Proxy, Upstream
 from tests.support.origin import running_origin
+from tests.support.ports import HOST, lasting_port
 from tests.support.postgres import PostgresServer
 
 if TYPE_CHECKING:
@@ -307,7 +308,8 @@ class System:
         if role is Role.API:
             env["STAGEDOOR_DATABASE_URL"] = self._database_url_of_apis()
             env["STAGEDOOR_SECRETS_KEY"] = self.secrets_key
-            env["STAGEDOOR_HTTP_LISTEN"] = env["STAGEDOOR_GRPC_LISTEN"] = "127.0.0.1:0"
+            env["STAGEDOOR_HTTP_LISTEN"] = f"{HOST}:{lasting_port()}"
+            env["STAGEDOOR_GRPC_LISTEN"] = f"{HOST}:{lasting_port()}"
         return {**env, **self.settings, **self.role_settings.get(role, {})}
 
     def _nats_url_of(self, role: Role) -> str:
