@@ -16,7 +16,8 @@ from shared.bus.bus import Bus
 from shared.bus.roles import Role, new_password, role_url, tls_config
 from shared.bus.servers import TlsFiles
 from tests.support.nats import ACK_WAIT, NatsServer
-from tests.support.nats_cluster import HOST, Certificates
+from tests.support.nats_cluster import Certificates
+from tests.support.ports import HOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
