@@ -60,17 +60,20 @@ async def test_there_are_only_so_many_connections(app: web.Application) -> None:
 async def test_those_that_come_at_once_find_room(app: web.Application) -> None:
     crowd = 300  # more than asyncio lets wait if it is not told
     async with _served(app, Limits(max_connections=crowd)) as port:
-        with ExitStack() as connections:
-            for _ in range(crowd):  # without a turn for the server, which accepts none of them
-                connections.enter_context(socket.create_connection(("127.0.0.1", port), 5))
-            assert _established(port) == crowd
+        with ExitStack() as stack:
+            # Without a turn for the server, which accepts none of them.
+            connections = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(crowd)]
+            for each in connections:
+                stack.enter_context(each)
+            assert {each.getsockname()[1] for each in connections} <= _established(port)
 
 
-def _established(port: int) -> int:
-    """How many connections this port has, those that wait to be accepted among them (proc(5))."""
+def _established(port: int) -> set[int]:
+    """Whose connections this port has, those that wait to be accepted among them (proc(5))."""
     rows = [row.split() for row in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
-    local, established = f":{port:04X}", "01"
-    return sum(row[1].endswith(local) and row[3] == established for row in rows)
+    here, established = f":{port:04X}", "01"
+    theirs = [row[2] for row in rows if row[1].endswith(here) and row[3] == established]
+    return {int(address.rpartition(":")[2], 16) for address in theirs}
 
 
 async def _until_served(port: int) -> None:
