@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,7 +12,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -84,7 +82,7 @@ class NatsServer(Server):
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=os.environ | self.environment
             )
-        self._port = self._await_port(self._process)
+        self._await_ready(self._process)
 
     def kill(self) -> None:
         """Kill it; see Server."""
@@ -107,7 +105,7 @@ class NatsServer(Server):
     def _store(self) -> Path:
         return self._folder / "store"
 
-    def _await_port(self, process: subprocess.Popen[bytes]) -> int:
+    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
         ports = self._folder / f"nats-server_{process.pid}.ports"
         until = time.monotonic() + START_SECONDS
         while not (ports.exists() and ports.stat().st_size):
@@ -116,9 +114,6 @@ class NatsServer(Server):
                 log = (self._folder / "log").read_text(errors="replace")
                 raise RuntimeError(f"nats-server did not start:\n{log[-2000:]}")
             time.sleep(0.005)
-        port = urlsplit(str(json.loads(ports.read_text())["nats"][0])).port
-        assert port is not None
-        return port
 
 
 def nats_binary() -> str:

@@ -62,8 +62,7 @@ class MotoServer:
 
     def __init__(self) -> None:
         """Choose a port."""
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = lasting_port()
 
     def launch(self) -> Launch:
         """How to start it now."""
