@@ -34,17 +34,28 @@ RETRY_POLICY: Final = {
     "backoffMultiplier": 2,
     "retryableStatusCodes": [UNAVAILABLE],
 }
+# The catalogue's.
+NOUNS: Final = (
+    *("Distributor", "Product", "Track", "Video"),
+    *("AssetAttachment", "Collection", "Creator"),
+)
 # Calls that change nothing; as published in proto/stagedoor/v1/service_config.json.
 READS: Final = {
     "stagedoor.v1.ImportTaskService": ("ListImportTasks", "GetImportTask"),
-    "stagedoor.v1.TrackService": ("ListTracks", "GetTrack"),
+    **{f"stagedoor.v1.{noun}Service": (f"List{noun}s", f"Get{noun}") for noun in NOUNS},
     "stagedoor.v1.RecordService": ("ListRecords", "GetRecord"),
+    "stagedoor.v1.PublishJobService": ("ListPublishJobs", "GetPublishJob"),
+    "stagedoor.v1.PublicationService": ("ListPublications", "GetPublication"),
     "stagedoor.v1.AuditService": ("ListAuditEntries",),
     "stagedoor.v1.SettingsService": ("GetSettings",),
     "stagedoor.v1.SubscriptionService": (
         *("ListSubscriptions", "GetSubscription"),
         *("ListDeliveries", "GetDelivery"),
     ),
+    "stagedoor.v1.UploadService": ("ListUploads", "GetUpload"),
+    "stagedoor.v1.UploadSessionService": ("ListUploadSessions", "GetUploadSession"),
+    "stagedoor.v1.UploadTrackService": ("ListUploadTracks", "GetUploadTrack"),
+    "stagedoor.v1.JobService": ("ListJobs", "GetJob"),
     "stagedoor.v1.ValidationReportService": ("GetValidationReport",),
 }
 # Calls that we never send without a request_id: however often they arrive, they are done once.

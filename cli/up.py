@@ -25,6 +25,7 @@ def up(
     ] = "127.0.0.1:50051",
     downloaders: Annotated[int, typer.Option(min=0, help="How many download workers.")] = 1,
     validators: Annotated[int, typer.Option(min=0, help="How many validation workers.")] = 1,
+    publishers: Annotated[int, typer.Option(min=0, help="How many publishing workers.")] = 1,
     ready_file: Annotated[
         Path | None, typer.Option(help="Written as JSON whenever everything is ready.")
     ] = None,
@@ -41,6 +42,7 @@ def up(
         grpc=grpc,
         downloaders=downloaders,
         validators=validators,
+        publishers=publishers,
         ready_file=ready_file.absolute() if ready_file else None,
     )
     try:

@@ -30,6 +30,8 @@ POINTS: Final = {
     "worker.claimed": "The worker was told to go; the stage has done nothing.",
     "worker.reported": "The report is with the broker; the command has not been acknowledged.",
     "validator.judged": "The verdict is known; nothing has been reported.",
+    "publisher.transcoded": "All files are made; none of them is in the store.",
+    "publisher.stored": "A file is whole in the store; nothing has been reported.",
     "backup.saved": "A master is in the backup; the manifest is not.",
     "restore.moved": "A part of what is restored is in its place, the database last of all.",
 }

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def structure(path: Path, _: bool) -> None:  # noqa: FBT001 - one signature for all tools
     """Judge containers, metadata and rules, without any sample."""
     from services.validator.formats.recognise import recognise_source
-    from services.validator.formats.source import open_source
     from services.validator.judging import judge_source
     from services.validator.profile import load_profile
     from services.validator.rules.registry import has_errors
     from services.validator.verdict import Asked
+    from shared.adm.source import open_source
 
     with open_source(path) as source:
         recognised, profile = recognise_source(source), load_profile("atmos")
@@ -35,12 +35,12 @@ def structure(path: Path, _: bool) -> None:  # noqa: FBT001 - one signature for 
 def audio(path: Path, direct: bool) -> None:  # noqa: FBT001 - one signature for all tools
     """Read the metadata and measure every sample."""
     from services.validator.audio.measure import measure
-    from services.validator.audio.routing import routes_of
-    from services.validator.formats.axml import read_axml
-    from services.validator.formats.chna import read_chna
-    from services.validator.formats.riff import Fmt, read_riff
-    from services.validator.formats.source import open_source
-    from services.validator.formats.trajectories import Trajectories
+    from shared.adm.axml import read_axml
+    from shared.adm.chna import read_chna
+    from shared.adm.riff import Fmt, read_riff
+    from shared.adm.routing import routes_of
+    from shared.adm.source import open_source
+    from shared.adm.trajectories import Trajectories
 
     with open_source(path) as source:
         riff, paths = read_riff(source), Trajectories()

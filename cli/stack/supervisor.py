@@ -36,6 +36,7 @@ class Options:
     grpc: str
     downloaders: int = 1
     validators: int = 1
+    publishers: int = 1
     ready_file: Path | None = None
 
 
@@ -85,7 +86,7 @@ class Supervisor:
         return [*self._workers, *self._api, *self._nats]
 
     async def _start(self) -> None:
-        await _together(self._start_broker(), self._admin("db", "upgrade"))
+        await _together(self._start_broker(), self._prepare_database())
         self._plan_services()
         await _together(self._open_api(), *(worker.start() for worker in self._workers))
         self._is_ready = True
@@ -99,18 +100,26 @@ class Supervisor:
         self._nats = [Child(self._broker, self._write_ready)]
         await self._nats[0].start()
 
+    async def _prepare_database(self) -> None:
+        """Have this version's tables, and a token unless there is an earlier one."""
+        if self._token_file.exists():
+            await self._admin("db", "upgrade")
+        else:  # in one go: to start the program takes longer than what it does
+            self._token = await self._make_token("--upgrade")
+
     async def _open_api(self) -> None:
         """Start the API and have a token that it takes: an earlier one, or one made now."""
-        known = self._token_file.exists()
-        self._token = self._token_file.read_text() if known else await self._make_token()
         await self._api[0].start()
-        if known and not await asyncio.to_thread(is_accepted, self._http, self._token):
-            self._token = await self._make_token()
+        if not self._token:
+            self._token = self._token_file.read_text()
+            if not await asyncio.to_thread(is_accepted, self._http, self._token):
+                self._token = await self._make_token()
 
     def _plan_services(self) -> None:
         counts = {
             Role.DOWNLOADER: self._options.downloaders,
             Role.VALIDATOR: self._options.validators,
+            Role.PUBLISHER: self._options.publishers,
         }
         api = ApiService("api", Role.API, self._env_of(Role.API), self._run)
         self._api = [Child(api, self._write_ready)]
@@ -128,8 +137,8 @@ class Supervisor:
             env.pop("STAGEDOOR_SECRETS_KEY", None)
         return env
 
-    async def _make_token(self) -> str:
-        token = await self._admin(*NEW_TOKEN)
+    async def _make_token(self, *options: str) -> str:
+        token = await self._admin(*NEW_TOKEN, *options)
         write_private(self._token_file, token)
         return token
 

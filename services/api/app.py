@@ -69,6 +69,9 @@ async def run(settings: ApiSettings) -> None:
         targets=settings.targets(),
         retry_scale=settings.webhook_retry_scale,
         keep=settings.keep(),
+        upload_max_bytes=settings.upload_max_bytes,
+        upload_direct=settings.upload_direct,
+        pictures_confined=settings.upload_confined,
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(alone(settings.database()))
@@ -108,7 +111,13 @@ async def _doors(
         ready=use_cases.ready,
         limiter=limiter,
         file_slots=settings.slots(),
+        upload_slots=settings.upload_slots,
+        upload_origins=settings.upload_origins,
         degraded=degraded,
+        daily_writes=settings.idol_daily_writes or None,
+        datocms_limiter=RateLimiter(
+            settings.datocms_rate_limit, window=settings.datocms_rate_seconds
+        ),
     )
     limits, tls = Limits(max_connections=settings.max_connections), http_tls(settings)
     runner, http_port = await serve_http(app, host, int(port), limits, tls)

@@ -52,7 +52,7 @@ class Claims:
         claim = wire.decode_claim(request.payload)
         run = domain.Run(stage, claim.generation, claim.run_id)
         decision = await self.runs.claim(task_id, run)
-        if isinstance(decision, domain.Go):
+        if isinstance(decision, (domain.Go, domain.GoPublish)):
             reach("api.claimed")
         return wire.encode_claim_reply(self._reply(decision, run))
 
@@ -70,6 +70,9 @@ class Claims:
         match decision:
             case domain.Go():
                 job = _job(decision, run, limits.max_attempts)
+                return Go(job, limits.lease, limits.deadlines[run.stage])
+            case domain.GoPublish():
+                job = _publish_job(decision, run, limits.max_attempts)
                 return Go(job, limits.lease, limits.deadlines[run.stage])
             case domain.Later(delay=delay):
                 return Later(delay)
@@ -109,4 +112,24 @@ def _job(go: domain.Go, run: domain.Run, max_attempts: int) -> Job:
         stereo_duration_seconds=None if duration is None else duration.total_seconds(),
         source_headers=go.source_headers.fields if go.source_headers else {},
         max_bytes=go.max_bytes,
+    )
+
+
+def _publish_job(go: domain.GoPublish, run: domain.Run, max_attempts: int) -> Job:
+    publication, master = go.publication, go.record.master
+    return Job(
+        task_id=publication.id,
+        generation=run.generation,
+        run_id=run.id,
+        tenant=publication.tenant,
+        master_type=go.record.master_type,
+        blob_key=master.blob_key,
+        size_bytes=master.size_bytes,
+        actual_md5=master.md5,
+        attempt=publication.attempts,
+        max_attempts=max_attempts,
+        max_bytes=go.max_bytes,
+        formats=publication.formats,
+        tags=go.tags,
+        cover_key=go.cover_key,
     )

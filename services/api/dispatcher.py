@@ -63,7 +63,7 @@ class Dispatcher:
             if isinstance(trouble, TopologyMissing):
                 self._ensure_at = 0.0
             raise trouble
-        return len(batch) == BATCH
+        return len(batch) >= BATCH
 
     async def _ensure(self) -> None:
         if monotonic() >= self._ensure_at:

@@ -44,7 +44,7 @@ class Allowance:
 
 
 class RateLimiter:
-    """A token bucket for each principal: ``per_minute`` come in, at most ``burst`` are kept.
+    """A token bucket for each principal: ``rate`` come in each window, at most ``burst`` are kept.
 
     A caller is a tenant and a token, whichever door they use. It fails open: a limiter that breaks
     must not close the service.
@@ -52,13 +52,15 @@ class RateLimiter:
 
     def __init__(
         self,
-        per_minute: int,
+        rate: int,
         burst: int | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        window: float = WINDOW_SECONDS,
     ) -> None:
-        """``burst`` is ``per_minute`` by default; ``clock`` gives seconds."""
-        self.limit = burst or per_minute
-        self._interval = WINDOW_SECONDS / per_minute
+        """``burst`` is ``rate`` by default, ``window`` a minute; that and ``clock`` in seconds."""
+        self.limit = burst or rate
+        self._interval = window / rate
         self._clock = clock
         self._full_at: OrderedDict[tuple[str, str], float] = OrderedDict()
 

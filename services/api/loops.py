@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from services.api.autopublisher import Autopublisher
 from services.api.cancels import Cancels
 from services.api.claims import Claims
 from services.api.db.notifications import listeners
 from services.api.deliverer import Deliverer
 from services.api.dispatcher import Dispatcher
+from services.api.landing import Landing
 from services.api.notify.senders import Senders
 from services.api.outbox import Relay
 from services.api.pruner import Pruner
@@ -56,6 +58,8 @@ async def working(
         messages.run(),
         Scrub(use_cases.blobs, use_cases.links.store, signals).run(),
         Pruner(use_cases.retention).run(),
+        Landing(use_cases.receiving).run(),
+        Autopublisher(use_cases.publish_jobs).run(),
         Deliverer(use_cases.sending, senders, signals, poll).run(),
         *(each.run() for each in listeners(use_cases.executor.engines, signals)),
     ):

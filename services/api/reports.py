@@ -12,6 +12,7 @@ import structlog
 
 from services.api.domain import runs as domain
 from services.api.domain.errors import Unavailable
+from services.api.domain.publishing import PublishedFile
 from services.api.domain.task import Finding, Master
 from services.api.inbound import bury, parse_run
 from services.api.pause import Pause
@@ -123,9 +124,8 @@ class Reports:
 def to_domain(outcome: job.Outcome) -> domain.Outcome:
     """An outcome in the core's words."""
     match outcome:
-        case job.Stored(blob_key=key, size_bytes=size, md5=md5, problems=problems):
-            master = Master(blob_key=key, size_bytes=size, md5=md5)
-            return domain.Stored(master=master, problems=_findings(problems))
+        case job.Stored():
+            return domain.Stored(master=_master(outcome), problems=_findings(outcome.problems))
         case job.Accepted(md5=md5, size_bytes=size, format=seen, problems=problems):
             return domain.Accepted(
                 md5=md5,
@@ -133,7 +133,10 @@ def to_domain(outcome: job.Outcome) -> domain.Outcome:
                 format=asdict(seen),
                 problems=_findings(problems),
                 report=_sound(outcome.report),
+                converted=_master(outcome.converted) if outcome.converted else None,
             )
+        case job.Published():
+            return domain.Published(files=tuple(_file(outcome, each) for each in outcome.files))
         case job.Refused(problems=problems, format=seen):
             return domain.Refused(
                 problems=_findings(problems),
@@ -146,6 +149,15 @@ def to_domain(outcome: job.Outcome) -> domain.Outcome:
             return domain.Released(reason=reason, retry_after=wait)
 
 
+def _file(outcome: job.Published, file: job.StoredFile) -> PublishedFile:
+    return PublishedFile(
+        **asdict(file),
+        duration_seconds=outcome.duration_seconds,
+        integrated_lufs=outcome.integrated_lufs,
+        true_peak_dbtp=outcome.true_peak_dbtp,
+    )
+
+
 def _sound(report: bytes) -> bytes:
     """The validation report, or nothing in the place of one that cannot be served."""
     try:
@@ -155,6 +167,10 @@ def _sound(report: bytes) -> bytes:
         _log.warning("report_dropped", reason=str(error))
         return b""
     return report
+
+
+def _master(stored: job.Stored) -> Master:
+    return Master(blob_key=stored.blob_key, size_bytes=stored.size_bytes, md5=stored.md5)
 
 
 def _findings(problems: Iterable[Problem]) -> tuple[Finding, ...]:

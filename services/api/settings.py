@@ -53,8 +53,16 @@ class ApiSettings(ServiceSettings):
     grpc_tls_key_file: Path | None = None
     grpc_tls_client_ca_file: Path | None = None
     rate_limit_per_minute: PositiveInt = 6000
+    idol_daily_writes: NonNegativeInt = 10_000
+    datocms_rate_limit: PositiveInt = 30
+    datocms_rate_seconds: PositiveFloat = 3.0
     max_connections: PositiveInt = 512
     file_slots: PositiveInt = 64
+    upload_slots: PositiveInt = 32
+    upload_max_bytes: PositiveInt = 68719476736
+    upload_direct: bool = False
+    upload_origins: str = "*"
+    upload_confined: bool = True
     profiles_dir: Path | None = None
     secrets_key: SecretStr | None = None
     tenant_bytes: NonNegativeInt = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Self
@@ -107,4 +108,6 @@ class HttpTransport:
         except TimeoutError as error:
             raise Transient("origin_unreachable", "The origin did not answer in time.") from error
         except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                raise  # it is us who cannot, and the runtime hands the job back
             raise Transient("origin_unreachable", "The origin could not be reached.") from error

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.confinement import ConfinementUnavailable, check_confinement
 from services.validator.profile import BrokenProfileError, Profiles, UnknownProfileError
 from services.validator.stage import ValidateStage
 from shared.blobs.open import open_store
 from shared.blobs.scratch import own_scratch
 from shared.bus.roles import Role
+from shared.sandbox.confinement import ConfinementUnavailable, check_confinement
 from shared.stage.service import serve
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
 
     from services.validator.formats.flac import StreamInfo
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
 # The depths whose samples FFmpeg gives whole: in all of 16 bits, in the upper 24 of 32.
 HASHED_DEPTHS = (16, 24)

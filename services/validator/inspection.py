@@ -9,8 +9,6 @@ import msgspec
 
 from services.validator import judging
 from services.validator.formats.recognise import recognise_source
-from services.validator.formats.source import open_source
-from services.validator.hashing import md5_of
 from services.validator.master_types import MasterType
 from services.validator.opinions import ASKED, second_opinions
 from services.validator.profile import (
@@ -25,6 +23,8 @@ from services.validator.report import MAX_PROBLEMS, Audio, Report, gravest_first
 from services.validator.rules.opinions import Comparison
 from services.validator.rules.registry import has_errors, judge
 from services.validator.verdict import Asked, unheard
+from shared.adm.source import open_source
+from shared.hashing import md5_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

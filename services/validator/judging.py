@@ -14,8 +14,8 @@ from services.validator.verdict import Asked, Verdict
 from shared.problems import Format
 
 if TYPE_CHECKING:
-    from services.validator.formats.source import Source
     from services.validator.profile import Profile
+    from shared.adm.source import Source
 
 _MOTION_ART = (MasterType.APPLE_MOTION_ART_DESKTOP, MasterType.APPLE_MOTION_ART_MOBILE)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import DIRECT_SPEAKERS, OBJECTS, Adm, channel_type
-from services.validator.formats.chna import Chna
 from services.validator.report import Bed, BedChannel, DynamicObject, Point, Programme
 from services.validator.rules.adm_parts import by_identifier, single
 from services.validator.rules.registry import clean
+from shared.adm.chna import Chna
+from shared.adm.model import DIRECT_SPEAKERS, OBJECTS, Adm, channel_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from services.validator.formats.adm import Element
     from services.validator.formats.adm_bwf import AdmMaster
-    from services.validator.formats.trajectories import Trajectory
+    from shared.adm.model import Element
+    from shared.adm.trajectories import Trajectory
 
 # A picture needs no more; all of them together stay below half of a packed report.
 MAX_POINTS = 200

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from services.validator.hashing import md5_of
+from services.validator.formats.conversion import to_webvtt
+from services.validator.formats.cues import SUBRIP, WEBVTT
 from services.validator.master_types import MasterType
 from services.validator.profile import UnknownProfileError
 from services.validator.rules.registry import clean
-from services.validator.sandbox import Limits, ValidatorCrashed, inspect_in_child
+from services.validator.sandbox import ChildCrashed, Limits, inspect_in_child
 from shared.blobs.base import BlobError, BlobMissing
 from shared.failpoints import reach
 from shared.problems import Problem, Severity
-from shared.stage.job import Accepted, Failed, Outcome, Refused, Released
+from shared.stage.hashing import digest
+from shared.stage.job import Accepted, Failed, Outcome, Refused, Released, Stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +67,7 @@ class ValidateStage:
     async def _validate(
         self, path: Path, profile: Profile, job: Job, progress: Progress
     ) -> Outcome:
-        md5, size = await _hash(path, job.size_bytes, progress)
+        md5, size = await digest(path, lambda done: progress(done, job.size_bytes))
         if (md5, size) != (job.actual_md5, job.size_bytes):
             return Failed(problem=_stored_bytes_differ(job, md5, size))
         try:
@@ -76,11 +79,26 @@ class ValidateStage:
                 stereo_seconds=job.stereo_duration_seconds,
                 limits=self._limits,
             )
-        except ValidatorCrashed as crash:
+        except ChildCrashed as crash:
             _log.error("validator_crash", reason=crash.reason, stderr=crash.log)
             return Failed(problem=_validator_crash(crash.reason))
         reach("validator.judged")
-        return await asyncio.to_thread(_outcome, report, md5, size)
+        outcome = await asyncio.to_thread(_outcome, report, md5, size)
+        if isinstance(outcome, Accepted) and report.format.container == SUBRIP:
+            converted = await asyncio.to_thread(self._convert, path, job)
+            format_ = replace(outcome.format, container=WEBVTT)
+            return replace(outcome, format=format_, converted=converted)
+        return outcome
+
+    def _convert(self, path: Path, job: Job) -> Stored:
+        """Store subtitles as WebVTT, for the record. Raises BlobError."""
+        text = path.read_bytes().decode("utf-8-sig")
+        data = to_webvtt(text).encode()
+        with self._blobs.create(job.output_key) as sink:
+            sink.write(data)
+            sink.commit()
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        return Stored(blob_key=job.output_key, size_bytes=len(data), md5=md5)
 
 
 def _outcome(report: Report, md5: str, size: int) -> Outcome:
@@ -94,20 +112,6 @@ def _outcome(report: Report, md5: str, size: int) -> Outcome:
         problems=report.problems,
         report=report.to_gzip(),
     )
-
-
-async def _hash(path: Path, total: int, progress: Progress) -> tuple[str, int]:
-    """Hash in a thread; the thread stops when this is cancelled."""
-    stopped = threading.Event()
-
-    def on_bytes(done: int) -> bool:
-        progress(done, total)
-        return not stopped.is_set()
-
-    try:
-        return await asyncio.to_thread(md5_of, path, on_bytes)
-    finally:
-        stopped.set()
 
 
 def _stored_bytes_differ(job: Job, md5: str, size: int) -> Problem:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from services.validator.audio.measurement import AudioMeasurement
     from services.validator.formats.adm_bwf import AdmMaster
     from services.validator.formats.recognise import Recognised
-    from services.validator.formats.trajectories import Trajectory
     from services.validator.profile import Profile
+    from shared.adm.trajectories import Trajectory
     from shared.problems import Format, Problem
 
 

@@ -2,6 +2,8 @@
 
 BlobError
 ├── BlobMissing        no such blob
+├── BlobBusy           somebody else is writing it
+├── CannotGrow         the store takes a blob in one go only
 ├── NoSpace            the disk or the quota is full: the worker's trouble, not the task's
 └── StoreUnavailable   the store cannot be reached or does not let us in
 """
@@ -32,6 +34,14 @@ class BlobError(Exception):
 
 class BlobMissing(BlobError):  # noqa: N818 - a fact about the store, not a fault
     """There is no such blob."""
+
+
+class BlobBusy(BlobError):  # noqa: N818 - a state of the blob, not a fault
+    """Somebody else is writing the blob."""
+
+
+class CannotGrow(BlobError):  # noqa: N818 - a fact about the store, not a fault
+    """The store takes a blob in one go only."""
 
 
 class NoSpace(BlobError):  # noqa: N818 - a state of the disk, not a fault
@@ -116,6 +126,32 @@ class BlobSink(Protocol):
         """Make the blob durable and visible, whole. Raises NoSpace, StoreUnavailable."""
 
 
+class GrowingBlob(Protocol):
+    """A blob that gathers over several goes, of any process; nobody sees it before ``commit``.
+
+    Every method blocks and is for one thread at a time.
+    """
+
+    @property
+    def offset(self) -> int:
+        """How many bytes there are: at first those that an earlier go made safe."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes. Raises NoSpace, StoreUnavailable."""
+
+    def sync(self) -> None:
+        """Make safe what was written so far: a later go begins behind it. Raises as ``write``."""
+
+    def cut(self, offset: int) -> None:
+        """Throw away what is behind an offset. Raises StoreUnavailable."""
+
+    def md5(self) -> str:
+        """Read all of it and return its MD5 in hexadecimal digits. Raises StoreUnavailable."""
+
+    def commit(self) -> None:
+        """Make the blob durable and visible, whole. Raises NoSpace, StoreUnavailable."""
+
+
 class BlobStore(Protocol):
     """Blobs by key, ``<tenant>/<task>/<generation>/<run_id>``.
 
@@ -127,6 +163,15 @@ class BlobStore(Protocol):
 
     def create(self, key: str) -> AbstractContextManager[BlobSink]:
         """Open a sink; leaving the block without ``commit`` leaves nothing in the store. Blocks."""
+
+    def grow(self, key: str) -> AbstractContextManager[GrowingBlob]:
+        """Go on with a blob where the last go ended; what is not safe at the end is gone. Blocks.
+
+        Raises BlobBusy while another go has it, CannotGrow.
+        """
+
+    async def grown(self, key: str) -> int:
+        """Return how many bytes of a growing blob are safe. Raises CannotGrow."""
 
     def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Find noted parts below a prefix of whole segments, in no order. Blocks.
@@ -161,6 +206,12 @@ class BlobStore(Protocol):
 
         None if only we can serve the bytes. ``filename`` is what a browser is to call the file,
         where the store can be told. Nobody looks whether there is such a blob.
+        """
+
+    async def drop_link(self, key: str, *, lasting: timedelta) -> str | None:
+        """Return a URL at which anybody can put (PUT) the blob, again too, until that is over.
+
+        None if only we can take the bytes.
         """
 
     async def room(self) -> int | None:

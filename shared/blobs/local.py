@@ -19,6 +19,7 @@ from shared.blobs.base import (
     check_key,
     check_prefix,
 )
+from shared.blobs.growing import GrowingPart, noted
 from shared.blobs.part import LocalSink, disk_errors, note_of, part_of, remove
 
 if TYPE_CHECKING:
@@ -49,6 +50,21 @@ class LocalStore:
             yield sink
         finally:
             sink.end()
+
+    @contextmanager
+    def grow(self, key: str) -> Iterator[GrowingPart]:
+        """Go on with a blob; see BlobStore."""
+        part = GrowingPart(self._root, self._path(key))
+        try:
+            part.open()
+            yield part
+        finally:
+            part.end()
+
+    async def grown(self, key: str) -> int:
+        """Return how many bytes are safe; see BlobStore."""
+        with disk_errors():
+            return await asyncio.to_thread(noted, self._path(key))
 
     def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Find noted parts; see BlobStore."""
@@ -95,6 +111,11 @@ class LocalStore:
                 yield info
 
     async def link(self, key: str, *, lasting: timedelta, filename: str) -> str | None:  # noqa: ARG002 - the interface of all stores
+        """Return None; see BlobStore."""
+        check_key(key)
+        return None
+
+    async def drop_link(self, key: str, *, lasting: timedelta) -> str | None:  # noqa: ARG002 - the interface of all stores
         """Return None; see BlobStore."""
         check_key(key)
         return None

@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError
 from shared.blobs.base import (
     BlobInfo,
     BlobMissing,
+    CannotGrow,
     StoreUnavailable,
     check_key,
     check_note,
@@ -22,12 +23,13 @@ from shared.blobs.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from contextlib import AbstractContextManager
     from datetime import timedelta
     from pathlib import Path
 
     from obstore.store import AzureStore, GCSStore, S3Store
 
-    from shared.blobs.base import Leftover
+    from shared.blobs.base import GrowingBlob, Leftover
 
     Backend = AzureStore | GCSStore | S3Store
 
@@ -68,6 +70,14 @@ class ObjectStore:
             yield sink
         finally:
             sink.end()
+
+    def grow(self, key: str) -> AbstractContextManager[GrowingBlob]:
+        """Refuse; see BlobStore."""
+        raise CannotGrow(check_key(key))
+
+    async def grown(self, key: str) -> int:
+        """Refuse; see BlobStore."""
+        raise CannotGrow(check_key(key))
 
     def leftovers(self, prefix: str) -> Iterator[Leftover]:
         """Give none; see BlobStore."""
@@ -130,6 +140,11 @@ class ObjectStore:
         """Return a presigned URL; see BlobStore."""
         with _store_errors():
             return await obstore.sign_async(self._backend, "GET", check_key(key), lasting)
+
+    async def drop_link(self, key: str, *, lasting: timedelta) -> str | None:
+        """Return a presigned URL; see BlobStore."""
+        with _store_errors():
+            return await obstore.sign_async(self._backend, "PUT", check_key(key), lasting)
 
     async def room(self) -> int | None:
         """Return None; see BlobStore."""

@@ -88,7 +88,7 @@ class LocalSink:
     def open(self) -> None:
         """Make the part file and its folders. Raises FileExistsError if the key has one."""
         with disk_errors():
-            self._descriptor = _open_part(self._part)
+            self._descriptor = open_part(self._part, os.O_WRONLY | os.O_EXCL)
         self._begun = True
 
     def reserve(self, size: int) -> None:
@@ -203,13 +203,13 @@ def _unless_unsupported() -> Iterator[None]:
             raise
 
 
-def _open_part(part: str) -> int:
+def open_part(part: str, how: int) -> int:
+    """Open a part file, made if there is none, with its folders. Raises OSError."""
     folder = part.rpartition("/")[0]
     for _ in range(_RACES):
         with suppress(FileNotFoundError):
             _make_folder(folder, 0o700)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            return os.open(part, flags, 0o600)
+            return os.open(part, how | os.O_CREAT | os.O_CLOEXEC, 0o600)
     raise FileNotFoundError(folder)
 
 

@@ -18,6 +18,7 @@ class Role(StrEnum):
     API = "api"
     DOWNLOADER = "downloader"
     VALIDATOR = "validator"
+    PUBLISHER = "publisher"
 
     @property
     def inbox(self) -> str:

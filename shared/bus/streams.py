@@ -30,6 +30,7 @@ EVENTS: Final = "STAGEDOOR_EVENTS"
 
 DOWNLOAD_CONSUMER: Final = "download"
 VALIDATE_CONSUMER: Final = "validate"
+PUBLISH_CONSUMER: Final = "publish"
 API_CONSUMER: Final = "api"
 
 _DUPLICATE_WINDOW_SECONDS = 120.0
@@ -76,6 +77,7 @@ STREAMS: Final = (
 _CONSUMERS: Final = (
     (WORK, DOWNLOAD_CONSUMER, subjects.work_of(DOWNLOAD_CONSUMER)),
     (WORK, VALIDATE_CONSUMER, subjects.work_of(VALIDATE_CONSUMER)),
+    (WORK, PUBLISH_CONSUMER, subjects.work_of(PUBLISH_CONSUMER)),
     (REPORTS, API_CONSUMER, subjects.ALL_REPORTS),
 )
 

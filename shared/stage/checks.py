@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES: Final = 1 << 20
 MAX_DURATION: Final = timedelta(days=30)
 _MAX_TYPE: Final = 100
+_TENANT = re.compile(r"[a-z0-9-]{1,63}", re.ASCII)
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -75,6 +76,14 @@ def md5(text: str) -> str:
     if not _MD5.fullmatch(text):
         raise MalformedMessage("no md5")
     return text
+
+
+def own_key(key: str, end: str) -> str:
+    """A blob key of some tenant that ends so; raises MalformedMessage."""
+    tenant, found, rest = key.partition(end)
+    if not (_TENANT.fullmatch(tenant) and found) or rest:
+        raise MalformedMessage("the blob key is not the run's own")
+    return key
 
 
 def duration(wire: Duration) -> timedelta:

@@ -22,6 +22,9 @@ class Job:
     ``stereo_duration_seconds``, how long the target's stereo recording is, for the validate stage.
     ``attempt`` counts from 1. ``source_headers`` are fields that the origin asks for, secrets among
     them: the repr leaves them out. ``max_bytes`` is what the tenant may still store, 0 for any.
+    For the publish stage ``task_id`` is the publication's; ``formats`` are what to make of the
+    master, ``tags`` what to write into each file, ``cover_key`` is where the picture for it is,
+    empty for none.
     """
 
     task_id: UUID
@@ -40,11 +43,18 @@ class Job:
     stereo_duration_seconds: float | None = None
     source_headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     max_bytes: int = 0
+    formats: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    cover_key: str = ""
 
     @property
     def output_key(self) -> str:
         """Where this run, and no other, may write its bytes."""
         return f"{self.tenant}/{self.task_id}/{self.generation}/{self.run_id}"
+
+    def output_key_of(self, format_: str) -> str:
+        """The same for one of several files."""
+        return f"{self.output_key}.{format_}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +72,8 @@ class Accepted:
     """The master is fit for delivery; md5 and size are of the bytes that the validator read.
 
     ``report`` is the whole report as gzip'd JSON; it goes missing when it is too large.
+    ``converted`` are the bytes that the record is of, where they are not those; ``format`` is
+    theirs then.
     """
 
     md5: str
@@ -69,6 +81,33 @@ class Accepted:
     format: Format
     problems: tuple[Problem, ...] = ()
     report: bytes = b""
+    converted: Stored | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """One file that a publisher made and stored; ``bit_depth`` is 0 where its coding is lossy."""
+
+    format: str
+    blob_key: str
+    size_bytes: int
+    md5: str
+    sample_rate: int
+    channels: int
+    bit_depth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The files are made and stored, in the order of the job's formats: ends the publish stage.
+
+    LUFS and dBTP are those of the programme before coding, None for silence.
+    """
+
+    files: tuple[StoredFile, ...]
+    duration_seconds: float
+    integrated_lufs: float | None
+    true_peak_dbtp: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +135,7 @@ class Released:
     retry_after: timedelta = field(default_factory=timedelta)
 
 
-Outcome = Stored | Accepted | Refused | Failed | Released
+Outcome = Stored | Accepted | Published | Refused | Failed | Released
 
 
 class Progress(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Final
 
 from shared.problems import Format, Problem, Severity
@@ -14,12 +13,14 @@ from shared.stage.checks import (
     generation,
     md5,
     not_negative,
+    own_key,
     parsed,
     to_duration,
     uuid,
 )
-from shared.stage.job import Accepted, Failed, Outcome, Refused, Released, Stored
+from shared.stage.job import Accepted, Failed, Outcome, Published, Refused, Released, Stored
 from shared.stage.messages import Report
+from shared.stage.publishing import decode_published, encode_published
 from stagedoor.events.v1 import work_pb2 as pb
 from stagedoor.v1 import problem_pb2
 
@@ -34,7 +35,6 @@ _SEVERITIES: Final = {
 }
 _FROM_WIRE: Final = {number: severity for severity, number in _SEVERITIES.items()}
 _MAX_PROBLEMS_READ: Final = 1000
-_TENANT: Final = re.compile(r"[a-z0-9-]{1,63}", re.ASCII)
 
 
 def encode_report(report: Report) -> bytes:
@@ -56,7 +56,9 @@ def decode_report(data: bytes, task_id: UUID) -> Report:
             # A run writes under its own key only, so it may not name another one's bytes.
             outcome: Outcome = _stored(message.stored, f"/{task_id}/{number}/{run_id}")
         case "accepted":
-            outcome = _accepted(message.accepted)
+            outcome = _accepted(message.accepted, f"/{task_id}/{number}/{run_id}")
+        case "published":
+            outcome = decode_published(message.published, f"/{task_id}/{number}/{run_id}")
         case "refused":
             outcome = _refused(message.refused)
         case "failed":
@@ -77,14 +79,12 @@ def decode_report(data: bytes, task_id: UUID) -> Report:
 
 def _put(message: pb.RunReport, outcome: Outcome) -> None:
     match outcome:
-        case Stored(blob_key=key, size_bytes=size, md5=digest, problems=problems):
-            message.stored.CopyFrom(
-                pb.RunReport.Stored(
-                    blob_key=key, size_bytes=size, md5=digest, problems=_to_problems(problems)
-                )
-            )
+        case Stored():
+            message.stored.CopyFrom(_to_stored(outcome))
         case Accepted():
             message.accepted.CopyFrom(_to_accepted(outcome))
+        case Published():
+            message.published.CopyFrom(encode_published(outcome))
         case Refused():
             message.refused.CopyFrom(_to_refused(outcome))
         case Failed(problem=problem, retry_after=wait):
@@ -100,6 +100,15 @@ def _put(message: pb.RunReport, outcome: Outcome) -> None:
             raise TypeError(f"{type(outcome).__name__} is no outcome")
 
 
+def _to_stored(outcome: Stored) -> pb.RunReport.Stored:
+    return pb.RunReport.Stored(
+        blob_key=outcome.blob_key,
+        size_bytes=outcome.size_bytes,
+        md5=outcome.md5,
+        problems=_to_problems(outcome.problems),
+    )
+
+
 def _to_accepted(outcome: Accepted) -> pb.RunReport.Accepted:
     return pb.RunReport.Accepted(
         md5=outcome.md5,
@@ -107,6 +116,7 @@ def _to_accepted(outcome: Accepted) -> pb.RunReport.Accepted:
         format=_to_format(outcome.format),
         problems=_to_problems(outcome.problems),
         report=small_report(outcome.report),
+        converted=_to_stored(outcome.converted) if outcome.converted else None,
     )
 
 
@@ -122,9 +132,7 @@ def _to_refused(outcome: Refused) -> pb.RunReport.Refused:
 
 
 def _stored(stored: pb.RunReport.Stored, key_end: str) -> Stored:
-    tenant, end, rest = stored.blob_key.partition(key_end)
-    if not (_TENANT.fullmatch(tenant) and end) or rest:
-        raise MalformedMessage("the blob key is not the run's own")
+    own_key(stored.blob_key, key_end)
     return Stored(
         blob_key=stored.blob_key,
         size_bytes=not_negative(stored.size_bytes),
@@ -133,13 +141,15 @@ def _stored(stored: pb.RunReport.Stored, key_end: str) -> Stored:
     )
 
 
-def _accepted(accepted: pb.RunReport.Accepted) -> Accepted:
+def _accepted(accepted: pb.RunReport.Accepted, key_end: str) -> Accepted:
+    converted = accepted.HasField("converted")
     return Accepted(
         md5=md5(accepted.md5),
         size_bytes=not_negative(accepted.size_bytes),
         format=_from_format(accepted.format),
         problems=_from_problems(accepted.problems),
         report=small_report(accepted.report),
+        converted=_stored(accepted.converted, key_end) if converted else None,
     )
 
 

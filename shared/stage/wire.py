@@ -115,6 +115,9 @@ def encode_claim_reply(reply: ClaimReply) -> bytes:
                 stereo_duration=_to_seconds(job.stereo_duration_seconds),
                 source_headers=job.source_headers,
                 max_bytes=job.max_bytes,
+                formats=job.formats,
+                tags=job.tags,
+                cover_key=job.cover_key,
             )
             return pb.ClaimReply(go=go).SerializeToString()
         case Later(delay=delay):
@@ -161,6 +164,9 @@ def _go(go: pb.ClaimReply.Go, task_id: UUID, claim: ClaimRequest) -> Go:
         ),
         source_headers=dict(go.source_headers),
         max_bytes=not_negative(go.max_bytes),
+        formats=tuple(go.formats),
+        tags=dict(go.tags),
+        cover_key=go.cover_key,
     )
     return Go(job, lease, deadline)
 

@@ -16,8 +16,13 @@ from stagedoor.v1 import import_task_service_pb2 as tasks
 from stagedoor.v1 import record_service_pb2 as records
 from stagedoor.v1 import subscription_service_pb2 as subscriptions
 from stagedoor.v1 import track_service_pb2 as tracks
+from stagedoor.v1 import upload_service_pb2 as uploads
+from stagedoor.v1 import upload_session_service_pb2 as sessions
 from stagedoor.v1.audit_service_pb2_grpc import AuditServiceStub
+from stagedoor.v1.upload_service_pb2_grpc import UploadServiceStub
+from stagedoor.v1.upload_session_service_pb2_grpc import UploadSessionServiceStub
 from tests.support.access import ISRC, OTHERS, open_world, things
+from tests.support.catalogue import NOUNS, ask
 from tests.support.core import a_principal
 from tests.support.door import bearer, refused
 from tests.support.jsonapi import MEDIA_TYPE, Client, new_task
@@ -27,12 +32,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.access import World
+    from tests.support.catalogue import Noun
     from tests.support.core import Core
     from tests.support.door import Metadata
 
 FREE_ISRC = "USRC12345679"
 UNKNOWN = str(UUID(int=7))
-COLLECTIONS = ("/atmos-import-tasks", "/tracks", "/records", "/subscriptions")
+COLLECTIONS = ("/atmos-import-tasks", "/tracks", "/records", "/subscriptions", "/uploads")
 ATOMIC = 'application/vnd.api+json;ext="https://jsonapi.org/ext/atomic"'
 
 
@@ -94,6 +100,11 @@ async def test_lists_and_filters_over_grpc(world: World) -> None:
         (door.records.ListRecords, records.ListRecordsRequest(filter=target)),
         (door.records.ListRecords, records.ListRecordsRequest(filter=f'isrc = "{ISRC}"')),
         (door.subscriptions.ListSubscriptions, subscriptions.ListSubscriptionsRequest()),
+        (UploadServiceStub(door.channel).ListUploads, uploads.ListUploadsRequest()),
+        (
+            UploadSessionServiceStub(door.channel).ListUploadSessions,
+            sessions.ListUploadSessionsRequest(),
+        ),
     ]
     who = await stranger_there(world)
     for method, request in asked:
@@ -103,6 +114,33 @@ async def test_lists_and_filters_over_grpc(world: World) -> None:
     assert {entry.action for entry in entries.audit_entries} == {"tokens.create"}
     entries = await log.ListAuditEntries(audit.ListAuditEntriesRequest(), metadata=door.admin)
     assert f"importTasks/{ours.tasks}" in {entry.resource for entry in entries.audit_entries}
+
+
+def _catalogue_filters(world: World) -> list[tuple[Noun, str, str]]:
+    """How something of ours is found in each list of the catalogue, over HTTP and gRPC."""
+    ids = {**world.ours.catalogue, "tracks": world.ours.tracks}
+    found = []
+    for noun in NOUNS:
+        id_ = ids[noun.type]
+        found += [(noun, "", ""), (noun, f"filter[id]={id_}", f'name = "{noun.collection}/{id_}"')]
+        found += [
+            (noun, f"filter[{name}-id]={ids[to]}", f'{name} = "{to}/{ids[to]}"')
+            for name, to in noun.references.items()
+        ]
+    return found
+
+
+async def test_the_catalogue_of_another_is_empty(world: World) -> None:
+    who, there = await stranger(world), await stranger_there(world)
+    owner = Client(world.session, await world.token(ADMIN))
+    for noun, over_http, over_grpc in _catalogue_filters(world):
+        path = f"/{noun.type}?{over_http}"
+        for client, total in ((who, 0), (owner, 1)):
+            answer = await client.get(path)
+            assert answer.document["meta"]["page"]["total"] == total, path
+        for metadata, total in ((there, 0), (world.door.admin, 1)):
+            listed = await ask(world.door, noun, "List", metadata, filter=over_grpc)
+            assert listed.total_size == total, over_grpc
 
 
 async def test_another_s_track_cannot_be_linked_over_http(world: World) -> None:

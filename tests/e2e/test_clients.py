@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.support.stack import Stack
 
+pytestmark = pytest.mark.long
 MASTER = mp4.plain(mp4.Track(frames=eac3.joc_frames(40), config=mp4.dec3()))
 NODE_SECONDS = 60
 TASKS = "atmos-import-tasks"

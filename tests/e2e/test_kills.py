@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.support.stack import Stack
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -56,7 +58,6 @@ async def test_the_validator_killed_during_the_validation(own_stack: Stack, tmp_
         await _ends_well(client, task_id, body)
 
 
-@pytest.mark.long
 async def test_the_supervisor_killed_with_all_that_it_runs(tmp_path: Path) -> None:
     write_master(tmp_path / "m.wav", Spec(seconds=2))
     body, gate = (tmp_path / "m.wav").read_bytes(), Gate()

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
+import grpc
 
+from stagedoor.v1.import_task_service_pb2 import CreateImportTaskRequest, ImportTask
+from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceStub
+from stagedoor.v1.record_service_pb2 import GenerateDownloadLinkRequest
+from stagedoor.v1.record_service_pb2_grpc import RecordServiceStub
 from tests.support import replies
 from tests.support.media import eac3, mp4
 
@@ -49,6 +54,33 @@ async def test_what_went_in_comes_out(
     assert signature not in log
     assert await _by_command(stack, record, tmp_path) == 0
     assert {path.name: path.read_bytes() for path in files(tmp_path)} == {f"{isrc}.mp4": MASTER}
+
+
+SUBRIP = b"1\r\n00:00:01,000 --> 00:00:02,000\r\n<i>Ciao</i>\r\n"
+WEBVTT = b"WEBVTT\n\n1\n00:00:01.000 --> 00:00:02.000\n<i>Ciao</i>\n"
+
+
+async def test_subtitles_come_out_as_webvtt(stack: Stack, client: Client) -> None:
+    url = stack.origin.serve("/it.srt", replies.file(SUBRIP))
+    metadata = (("authorization", f"Bearer {stack.ready['token']}"),)
+    async with grpc.aio.insecure_channel(stack.ready["grpc"]) as channel:
+        wanted = ImportTask(source_uri=url, master_type=ImportTask.MASTER_TYPE_SUBTITLES)
+        made = await ImportTaskServiceStub(channel).CreateImportTask(
+            CreateImportTaskRequest(import_task=wanted), metadata=metadata
+        )
+        done = await client.until(made.name.removeprefix("importTasks/"))
+        link = await RecordServiceStub(channel).GenerateDownloadLink(
+            GenerateDownloadLinkRequest(name=done.record), metadata=metadata
+        )
+    assert (done.actual_md5, done.size_bytes) == (_md5(SUBRIP), len(SUBRIP))
+    async with aiohttp.ClientSession() as anybody, anybody.get(link.uri) as answer:
+        assert (answer.status, await answer.read()) == (200, WEBVTT)
+        assert answer.headers["ETag"] == f'"{_md5(WEBVTT)}"'
+        assert answer.headers["Content-Type"] == "text/vtt"
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def files(folder: Path) -> list[Path]:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from cli.demo.master import Spec, write_master
 from tests.support import replies
 from tests.support.stack import Client, Stack, running_stack
@@ -51,6 +53,7 @@ def _bytes_of(path: Path) -> bytes:
         return b""  # the broker writes beside its files, and renames: it was there under one name
 
 
+@pytest.mark.long
 async def test_it_is_fetched_and_nothing_shows_the_secret(tmp_path: Path) -> None:
     write_master(tmp_path / "m.wav", Spec(seconds=0.5))
     body = (tmp_path / "m.wav").read_bytes()

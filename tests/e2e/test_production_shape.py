@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MASTER = mp4.plain(mp4.Track(frames=eac3.joc_frames(40), config=mp4.dec3()))
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def store() -> Iterator[tuple[str, dict[str, str]]]:
     """The URL of a folder in a bucket, and the environment that leads there."""

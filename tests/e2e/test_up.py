@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from tests.support.stack import Stack
 
-PARTS = ["nats", "api", "downloader", "validator"]
+pytestmark = pytest.mark.long
+PARTS = ["nats", "api", "downloader", "validator", "publisher"]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def _pids(ready: dict[str, Any]) -> list[int]:
     pids = ready["pids"]
-    return [pids["api"], pids["nats"], *pids["downloader"], *pids["validator"]]
+    return [pids["api"], pids["nats"], *pids["downloader"], *pids["validator"], *pids["publisher"]]
 
 
 def _until(holds: Callable[[], bool]) -> None:
@@ -97,7 +98,7 @@ def test_a_part_that_cannot_start_ends_it(tmp_path: Path) -> None:
     database = f"sqlite+aiosqlite:///{tmp_path}"  # a folder
     failed = _up(tmp_path / "data", STAGEDOOR_DATABASE_URL=database)
     assert failed.returncode == 1
-    assert "error: START_FAILED: -m services.api.admin db upgrade ended with" in failed.stderr
+    assert "error: START_FAILED: -m services.api.admin token create" in failed.stderr
 
 
 def test_it_stops_everything_and_starts_again_with_its_token(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.support import replies
 from tests.support.mailbox import PASSWORD, USER, running_mailbox
 from tests.support.nats_client import connected
 from tests.support.origin import Gate
-from tests.support.receiver import authority_file, running_receiver
+from tests.support.receiver import running_receiver, trusting
 from tests.support.stack import Client, Stack, running_stack
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.support.mailbox import Mailbox
     from tests.support.receiver import Received, Receiver
 
+pytestmark = pytest.mark.long
 SECONDS = 60.0
 LIFE = ["pending", "downloading", "downloaded", "validating", "completed"]
 
@@ -49,13 +50,10 @@ def stack(receiver: Receiver, mailbox: Mailbox, tmp_path: Path) -> Iterator[Stac
     """The product, which may send to both."""
     word = PASSWORD.replace("/", "%2F").replace("@", "%40").replace(" ", "%20")
     settings = {
-        "STAGEDOOR_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
-        "STAGEDOOR_WEBHOOK_ALLOW_PORTS": str(receiver.port),
-        "STAGEDOOR_WEBHOOK_CA_FILE": str(authority_file(tmp_path)),
         "STAGEDOOR_SMTP_URL": f"smtp://{USER}:{word.replace(':', '%3A')}@127.0.0.1:{mailbox.port}",
         "STAGEDOOR_MAIL_FROM": "doors@example.com",
     }
-    with running_stack(tmp_path, settings) as running:
+    with running_stack(tmp_path, trusting(receiver, tmp_path) | settings) as running:
         yield running
 
 

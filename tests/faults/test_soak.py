@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.conftest import SEED
-from tests.support.faults import FLEET, LAPTOP, running_system
+from tests.support.faults import FLEET, PUBLISHING, running_system
 from tests.support.faults.soak import make_plan, soak
 from tests.support.faults.soak.plan import links_of
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 SECONDS = float(os.environ.get("STAGEDOOR_SOAK_SECONDS", "30"))
 TASKS = 100
 """For each shape; there are fewer when there is less time than for two a second."""
-BIG_FLEET = replace(FLEET, downloaders=4, validators=4)
+BIG_FLEET = replace(FLEET, downloaders=4, validators=4, publishers=2)
 
 
 @pytest.mark.timeout(SECONDS + 900)
-@pytest.mark.parametrize("shape", [LAPTOP, BIG_FLEET], ids=["laptop", "fleet"])
+@pytest.mark.parametrize("shape", [PUBLISHING, BIG_FLEET], ids=["laptop", "fleet"])
 async def test_f41_soak(shape: Shape, tmp_path: Path) -> None:
     """Half of the time for each shape; the schedule is printed as it happens (pytest -s)."""
     plan = make_plan(SEED, shape, SECONDS / 2, min(TASKS, int(SECONDS)))

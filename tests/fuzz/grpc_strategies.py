@@ -44,6 +44,16 @@ def methods() -> list[MethodDescriptor]:
     return [method for service in services for method in service.methods]
 
 
+# What google.protobuf.Struct can say.
+_STRUCTS = st.dictionaries(
+    TEXTS,
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | TEXTS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=3,
+)
 _INT32 = st.integers(*_WHOLE[FieldDescriptor.CPPTYPE_INT32])
 
 
@@ -108,6 +118,9 @@ def _messages(draw: st.DrawFn, kind: Descriptor, world: World, depth: int = 0) -
 def _fill(draw: st.DrawFn, message: Any, field: FieldDescriptor, world: World, depth: int) -> None:
     if field.message_type is None:
         values = _scalars(field, world)
+    elif field.message_type.full_name == "google.protobuf.Struct":
+        getattr(message, field.name).update(draw(_STRUCTS))
+        return
     elif field.message_type.GetOptions().map_entry:
         # Maps of this contract go from texts to texts.
         keys, texts = (_scalars(each, world) for each in field.message_type.fields)
@@ -144,11 +157,15 @@ def _likely(name: str, world: World) -> list[str]:
     names = [f"importTasks/{world.task}", f"tracks/{world.track}", "importTasks/-", "tracks/"]
     subscription = f"subscriptions/{world.subscription}"
     names += [subscription, f"{subscription}/deliveries/{world.delivery}"]
+    names += [f"uploads/{world.upload}", f"uploadSessions/{world.session}"]
     known = {
         "track": [f"tracks/{world.track}"],
         "master_type": ["masterTypes/atmos", "atmos"],
         "source_uri": ["https://cdn.example.com/m.mp4"],
         "isrc": ["USRC12345678"],
+        "collection": [f"collections/{world.collection}"],
+        "kind": ["master", "cover"],
+        "file_name": ["a.wav"],
         "paths": [
             *("source_uri", "isrc", "title", "*", "track", "import_task.isrc"),
             *("target", "event_types", "enabled", "secret"),

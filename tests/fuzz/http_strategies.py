@@ -5,31 +5,45 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from hypothesis import strategies as st
 
 from tests.fuzz.http_calls import DOCUMENT, MEDIA_TYPE, exchange, request
 from tests.fuzz.strategies import JSON_VALUES, TEXTS, altered, damaged
+from tests.support import idol
 
 if TYPE_CHECKING:
     from tests.fuzz.http_calls import Headers
     from tests.fuzz.server import Server
 
 PREFIX = "/api/v1"
+SESSIONS = "/v1"
 SHOWN_BYTES = 2000
 ATOMIC = f'{MEDIA_TYPE};ext="https://jsonapi.org/ext/atomic"'
+_IDOL = ("attachable", "relationships/attachable")
+_NOBODY = "A" * 22
+_DATOCMS = (
+    *("upload-requests", "uploads", "job-results/1", f"uploads/{_NOBODY}", "docs"),
+    *(f"uploads/{_NOBODY}/tracks", f"uploads/{_NOBODY}/tracks/{_NOBODY}"),
+)
 METHODS = ("GET", "GET", "GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "TRACE", "X")
 PARAMETERS = (
     *("page[number]", "page[size]", "page[after]", "page[before]", "page[x]", "page", "sort"),
     *("include", "fields[tracks]", "fields[atmos-import-tasks]", "fields[x]", "fields", "x"),
     *("fields[subscriptions]", "fields[deliveries]", "filter[state]"),
+    *("page[limit]", "page[offset]"),
+    *("filter[product-id]", "filter[distributor-id]", "fields[import-tasks]"),
+    *("job_id", "upload_id", "url", "formats", "meta", "meta[Title]", "oncomplete", "token"),
     *("filter[id]", "filter[status]", "filter[track-id]", "filter[isrc]", "filter[x]", "filter"),
 )
 HEADERS = (
     *("Accept", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID"),
     *("Authorization", "Cookie", "Range", "Prefer", "Accept-Encoding", "Accept-Language"),
     *("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Origin", "Upgrade", "X-Request-Id"),
+    *("Tus-Resumable", "Upload-Offset", "Upload-Length", "Upload-Checksum", "Upload-Metadata"),
+    *("Content-MD5", "Digest", "Expect", "Access-Control-Request-Method"),
+    *("X-Api-Version", "X-Environment"),
     *("traceparent", "tracestate", "baggage", "If-Modified-Since", "X-HTTP-Method-Override"),
 )
 STARTS = (
@@ -80,6 +94,10 @@ class World:
     task: str
     subscription: str
     delivery: str
+    upload: str
+    incoming: str
+    collection: str
+    session: str
 
     def documents(self) -> list[tuple[str, str, Any]]:
         """Method, target and document of every valid request that has one."""
@@ -97,7 +115,9 @@ class World:
             ("PATCH", f"{one}/relationships/track", linkage),
             ("POST", f"{one}/retry", {}),
             ("POST", f"{PREFIX}/operations", {"atomic:operations": operations}),
+            ("POST", idol.TASKS, idol.new_task("tracks", self.track, precision=16, md5="0" * 32)),
             *self._of_subscriptions(),
+            *self._of_uploads(),
         ]
 
     def _of_subscriptions(self) -> list[tuple[str, str, Any]]:
@@ -111,6 +131,19 @@ class World:
             ("POST", f"{PREFIX}/deliveries/{self.delivery}/replays", {}),
         ]
 
+    def _of_uploads(self) -> list[tuple[str, str, Any]]:
+        metadata = {"title": "T", "isrc": "USRC12345678", "master_type": "hd"}
+        more = {"organization_index": "1", "metadata": metadata}
+        session = {"collection_id": self.collection, "expires_in": 60, **more}
+        upload = {"fileName": "a.wav", "declaredMd5": "0" * 32, "ttlSeconds": 60}
+        return [
+            ("POST", f"{PREFIX}/uploads", {"data": {"type": "uploads", "attributes": upload}}),
+            ("POST", f"{SESSIONS}/upload_session", session),
+            ("POST", f"{SESSIONS}/upload/{self.session}/track", {"file_name": "a.wav", **more}),
+            # Whatever is put there is a file.
+            ("POST", self.incoming, {}),
+        ]
+
     def targets(self) -> list[str]:
         """Every path that the server has, and some that it has not."""
         tasks, one = f"{PREFIX}/atmos-import-tasks", f"{PREFIX}/atmos-import-tasks/{self.task}"
@@ -122,7 +155,16 @@ class World:
         more += ["subscriptions", told, sent, *(f"{told}/{n}" for n in ("deliveries", "pings"))]
         more += [f"{told}/secrets", *(f"{sent}/{n}" for n in ("replays", "subscription"))]
         more.append(f"{sent}/relationships/subscription")
-        return [*ours, *tracks, *others, *(f"{PREFIX}/{each}" for each in more), "/"]
+        numbered = f"{idol.TASKS}/1"
+        ours += [idol.TASKS, numbered, *(f"{numbered}/{n}" for n in _IDOL), "/api/v2/tracks/1"]
+        actions = ("createJob", "upload", "setFormats", "publish", "checkJob", "list", "download")
+        plain = [f"/api/import/{each}" for each in (*actions, "openapi.json", "")]
+        more += ["uploads", f"uploads/{self.upload}", "collections"]
+        plain += [f"{SESSIONS}/{each}" for each in ("upload_session", "openapi.json", "")]
+        plain += [f"{SESSIONS}/upload_session/{self.session}", f"{SESSIONS}/upload/x/track"]
+        plain += ["/incoming", f"/incoming/{self.upload}", self.incoming]
+        plain += [f"/datocms/{each}" for each in _DATOCMS]
+        return [*ours, *tracks, *others, *(f"{PREFIX}/{each}" for each in more), *plain, "/"]
 
 
 def make_world(server: Server) -> World:
@@ -133,7 +175,21 @@ def make_world(server: Server) -> World:
     task_id = _post(server, "atmos-import-tasks", task)
     subscription = _post(server, "subscriptions", {"data": _subscription()})
     delivery = _post(server, f"subscriptions/{subscription}/pings", {})
-    return World(server.token, track_id, task_id, subscription, delivery)
+    collection = _post(server, "collections", _new("collections", title="A collection"))
+    upload = _answer(server, f"{PREFIX}/uploads", _new("uploads"))["data"]
+    link = urlsplit(upload["links"]["upload"])
+    begun = _answer(server, f"{SESSIONS}/upload_session", {"collection_id": collection}, 200)
+    return World(
+        token=server.token,
+        track=track_id,
+        task=task_id,
+        subscription=subscription,
+        delivery=delivery,
+        upload=upload["id"],
+        incoming=f"{link.path}?{link.query}",
+        collection=collection,
+        session=begun["upload_session_id"],
+    )
 
 
 def _task(track: str) -> dict[str, Any]:
@@ -154,14 +210,21 @@ def _subscription() -> dict[str, Any]:
     return {"type": "subscriptions", "attributes": attributes}
 
 
+def _new(type_: str, **attributes: str) -> dict[str, Any]:
+    return {"data": {"type": type_, "attributes": attributes}}
+
+
 def _post(server: Server, kind: str, document: object) -> str:
-    body = json.dumps(document).encode()
-    raw = request("POST", f"{PREFIX}/{kind}", server.token, DOCUMENT, body)
-    answer = exchange(server.http, raw)
-    assert answer is not None
-    assert answer.status == 201, answer.body
-    created: str = json.loads(answer.body)["data"]["id"]
+    created: str = _answer(server, f"{PREFIX}/{kind}", document)["data"]["id"]
     return created
+
+
+def _answer(server: Server, target: str, document: object, status: int = 201) -> Any:
+    body = json.dumps(document).encode()
+    answer = exchange(server.http, request("POST", target, server.token, DOCUMENT, body))
+    assert answer is not None
+    assert answer.status == status, answer.body
+    return json.loads(answer.body)
 
 
 @st.composite

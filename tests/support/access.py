@@ -14,22 +14,29 @@ from google.protobuf import message_factory
 
 import stagedoor.v1
 from services.api.domain.principal import ADMIN, SCOPES
+from services.api.domain.task import Master, Target
 from services.api.http.server import make_app
 from services.api.jwt import JwtVerifier
+from services.api.use_cases.jobs import Write
 from services.api.use_cases.subscriptions import SubscriptionFields
 from services.api.use_cases.tokens import Tokens
+from services.api.use_cases.upload_tracks import TrackFields
 from tests.support import identity
+from tests.support.catalogue import one_of_each
 from tests.support.core import a_principal
 from tests.support.door import open_door
 from tests.support.jsonapi import serving
+from tests.support.publishing import a_draft, a_job, publish
+from tests.support.uploading import a_session, expect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Mapping
     from pathlib import Path
 
     from aiohttp import ClientSession, web
     from google.protobuf.descriptor import MethodDescriptor
 
+    from services.api.domain.principal import Principal
     from services.api.domain.task import Task
     from tests.support.core import Core
     from tests.support.door import Door, Metadata
@@ -47,6 +54,15 @@ class Things:
     records: str
     subscriptions: str
     deliveries: str
+    uploads: str
+    sessions: str
+    upload_tracks: str
+    write_jobs: str
+    jobs: str
+    publications: str
+    renditions: str
+    catalogue: Mapping[str, str]
+    """By type: one of each noun beside the track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +128,53 @@ async def open_world(core: Core, folder: Path) -> AsyncIterator[World]:
 
 
 async def things(core: Core, tenant: str) -> Things:
-    """A tenant's track, its completed task, its record, its subscription and a delivery."""
+    """A tenant's track, its completed task, its record, and one of everything else."""
     task: Task = await core.complete(await core.task(ISRC, a_principal(tenant)))
     assert task.target is not None
     use_cases, who = core.use_cases.subscriptions, a_principal(tenant)
+    asset = await _asset(core, who)  # while nobody is told of its import
     fields = SubscriptionFields(target="https://hooks.example.com/")
     subscription = (await use_cases.create(who, fields)).subscription.id
     delivery = (await use_cases.ping(who, subscription)).id
-    ids = (task.target.id, task.id, task.record_id, subscription, delivery)
-    return Things(*map(str, ids))
+    catalogue = await one_of_each(core, who)
+    await core.use_cases.tracks.delete(who, catalogue.pop("tracks"))  # the task has one
+    linked = {name: Target(f"{name}s", catalogue[f"{name}s"]) for name in ("product", "collection")}
+    await core.use_cases.tracks.update(who, task.target.id, linked)
+    job = await a_job(core, who)
+    publication = await publish(core, await a_draft(core, job, task))
+    return Things(
+        jobs=str(job.id),
+        publications=str(publication.id),
+        renditions=str(publication.renditions[0].id),
+        tracks=str(task.target.id),
+        tasks=str(task.id),
+        records=str(task.record_id),
+        subscriptions=str(subscription),
+        deliveries=str(delivery),
+        sessions=str((await a_session(core, who, catalogue["collections"])).id),
+        **asset,
+        catalogue={type_: str(id_) for type_, id_ in catalogue.items()},
+    )
+
+
+async def _asset(core: Core, who: Principal) -> dict[str, str]:
+    """An upload that is kept, a track of it without its task, and the job that made the track."""
+    uploads, upload = core.use_cases.uploads, await expect(core, who.tenant)
+    key = upload.key(upload.id)
+    await uploads.settle(upload.id, Master(blob_key=key, size_bytes=1, md5="0" * 32))
+    await uploads.keep(who, upload.id)
+    fields = TrackFields(
+        type="subtitles", language_code="it-IT", source_uri="https://cdn.example.com/it.srt"
+    )
+    unit = core.use_cases.upload_tracks.creating(who, upload.id, fields)
+    job = await core.use_cases.jobs.run(who, Write(action="create", unit=unit, waits=True))
+    assert job.task_id is not None
+    await core.use_cases.import_tasks.delete(who, job.task_id)
+    return {
+        "uploads": str(upload.id),
+        "upload_tracks": str(job.resource.id),
+        "write_jobs": str(job.id),
+    }
 
 
 def http_routes(app: web.Application) -> set[str]:

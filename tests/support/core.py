@@ -20,19 +20,19 @@ from services.api.db.engine import Engines, open_engines
 from services.api.db.migrations import upgrade
 from services.api.domain.lifecycle import Stage
 from services.api.domain.principal import SCOPES, Principal
-from services.api.domain.runs import Accepted, Go, Limits, Run, Stored
+from services.api.domain.runs import Accepted, Go, GoPublish, Limits, Run, Stored
 from services.api.domain.task import Master, Target, Task
 from services.api.grpc.messages import event_data, event_payload
 from services.api.secrets import SecretKeys
 from services.api.signals import Signals
 from services.api.use_cases.import_tasks import TaskFields
-from services.api.use_cases.tracks import TrackFields
+from services.api.use_cases.items import Fields
 from services.api.use_cases.use_cases import KEEP, NO_CAPS, PUBLIC_TARGETS, UseCases
 from shared.blobs.local import LocalStore
 from shared.origin import OriginPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from uuid import UUID
 
     from services.api.domain.catalogue import Track
@@ -78,7 +78,7 @@ class Core:
 
     async def track(self, who: Principal | None = None, title: str = "A track") -> Track:
         """A track."""
-        return await self.use_cases.tracks.create(who or a_principal(), TrackFields(title=title))
+        return await self.use_cases.tracks.create(who or a_principal(), Fields(title=title))
 
     async def task(self, isrc: str = "USRC12345678", who: Principal | None = None) -> Task:
         """A pending task for a track of its own."""
@@ -95,7 +95,7 @@ class Core:
         """A run that holds the claim."""
         run = Run(stage, generation, uuid7())
         decision = await self.use_cases.runs.claim(task_id, run)
-        assert isinstance(decision, Go), decision
+        assert isinstance(decision, (Go, GoPublish)), decision
         return run
 
     async def store(self, task: Task, blob_key: str | None = None) -> str:
@@ -139,6 +139,7 @@ async def open_core(
     targets: Targets = PUBLIC_TARGETS,
     retry_scale: float = 1.0,
     keep: Keep = KEEP,
+    upload_direct: bool = False,
 ) -> AsyncIterator[Core]:
     """The use cases over a database whose tables exist; silence is believed at once."""
     engines, signals = open_engines(url), Signals()
@@ -156,6 +157,7 @@ async def open_core(
         targets=targets,
         retry_scale=retry_scale,
         keep=keep,
+        upload_direct=upload_direct,
     )
     try:
         yield Core(use_cases, signals, engines)
@@ -191,13 +193,15 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated database of this test's own, once of each kind."""
     if request.param == "sqlite":
-        url: str = request.getfixturevalue("sqlite_url")
-        return url
+        yield request.getfixturevalue("sqlite_url")
+        return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    return server.database(migrate)
+    url = server.database(migrate)
+    yield url
+    server.take_back(url)
 
 
 @pytest.fixture

@@ -68,7 +68,9 @@ class Fetched:
 
     @property
     def code(self) -> Any:
-        """The code of the one error."""
+        """The code of the one error; None where there is none."""
+        if self.document is None:
+            return None
         [error] = self.document["errors"]
         return error.get("code")
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aiohttp
 import nats
 import pytest
 import trustme
@@ -73,6 +74,7 @@ class Node(Server):
         """Choose its ports; nothing runs yet."""
         self.name = name
         self.port, self.route_port = lasting_port(), lasting_port()
+        self._monitor = f"http://{HOST}:{lasting_port()}"
         self.environment: dict[str, str] = {}
         self._store = folder / name
         self._log = folder / f"{name}.log"
@@ -84,7 +86,8 @@ class Node(Server):
 
     def start(self) -> None:
         """Run it; see ``NatsCluster.ready``."""
-        where = ("-a", HOST, "-p", str(self.port), "-sd", str(self._store))
+        port = self._monitor.rpartition(":")[2]
+        where = ("-a", HOST, "-p", str(self.port), "-m", port, "-sd", str(self._store))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [nats_binary(), "-c", str(cluster_config()), *where],
@@ -92,6 +95,25 @@ class Node(Server):
                 stderr=log,
                 env=os.environ | self.environment,
             )
+
+    async def follows(self) -> dict[str, int]:
+        """Each stream and consumer of which it knows the leader, with the messages in its own copy.
+
+        What the others say of it may be from before it died.
+        """
+        async with aiohttp.ClientSession() as session:
+            try:
+                async with session.get(f"{self._monitor}/jsz?consumers=true") as answer:
+                    seen = await answer.json()
+            except aiohttp.ClientConnectionError:  # it begins
+                return {}
+        return {
+            group["name"]: stream["state"]["messages"]
+            for account in seen.get("account_details", [])
+            for stream in account.get("stream_detail", [])
+            for group in (stream, *stream.get("consumer_detail", []))
+            if group.get("cluster", {}).get("leader")
+        }
 
     def wipe(self) -> None:
         """Delete its store; it must not be running."""

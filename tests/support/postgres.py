@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +27,7 @@ import pytest
 from tests.support.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 SUPERUSER = "postgres"
 START_SECONDS = 30.0
@@ -54,6 +56,69 @@ os.execv(command[0], command)
 """
 
 
+# Its shape: what a copy must still look like to be used again.
+_SHAPE = """
+SELECT md5(string_agg(line, ',' ORDER BY line)) FROM (
+  SELECT format('%s.%s.%s.%s', relname, attname, atttypid, attnotnull) FROM pg_attribute
+    JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'public'::regnamespace AND attnum > 0
+  UNION ALL SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+  UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
+  UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+) AS lines(line);"""
+# What a test filled, or held open, is not worth it: tables keep their size, and what was learnt.
+_EMPTY = """
+SET lock_timeout = '2s';
+SET session_replication_role = replica;
+DO $$ DECLARE each record; BEGIN
+  FOR each IN SELECT oid::regclass AS name, pg_relation_size(oid) AS size FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
+  LOOP
+    IF each.size > 262144 THEN RAISE 'it is too large'; END IF;
+    IF each.size > 0 THEN EXECUTE 'DELETE FROM ' || each.name; END IF;
+  END LOOP;
+END $$;"""
+
+
+class _Console:
+    """A ``psql`` that stays: starting one takes longer than most of what it is told."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            [*command, "-qAtX", "-v", "ON_ERROR_STOP=1"],
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is still there; one that is tied goes with its thread."""
+        return self._process.poll() is None
+
+    def run(self, *statements: str) -> list[str]:
+        """Run statements and give what they print. Raises RuntimeError with what was said."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        done = "it is done\n"
+        with suppress(BrokenPipeError):  # it will have said why
+            self._process.stdin.write("\n".join([*statements, f"\\echo {done}"]))
+            self._process.stdin.flush()
+        said: list[str] = []
+        for line in self._process.stdout:
+            if line == done:
+                return said
+            said.append(line)
+        self._process.wait()
+        raise RuntimeError(f"psql: {''.join(said)}")
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
 class PostgresServer(Server):
     """One cluster in a folder of its own; ``start`` and ``kill`` may be repeated on its data."""
 
@@ -69,7 +134,12 @@ class PostgresServer(Server):
         self._as = _unprivileged(os.getpid() if tied else 0)
         self._install = self._reachable_install()
         self._names = count(1)
+        # By the function that prepared them: their names, their shapes, copies that nobody has.
         self._templates: dict[str, str] = {}
+        self._shapes: dict[str, list[str]] = {}
+        self._free: dict[str, list[str]] = defaultdict(list)
+        self._copies: dict[str, str] = {}
+        self._console: _Console | None = None
         self._give_away(self._folder)
         self._run("initdb", "-D", str(self._data), "-A", "trust", "-U", SUPERUSER, "--no-sync")
 
@@ -90,6 +160,13 @@ class PostgresServer(Server):
             )
         self._await_ready(self._process)
 
+    def kill(self) -> None:
+        """Kill it as a crash would, and reap it."""
+        if self._console is not None:
+            self._console.close()
+            self._console = None
+        super().kill()
+
     def remove(self) -> None:
         """Stop the server and delete everything it wrote."""
         self.stop()
@@ -102,13 +179,31 @@ class PostgresServer(Server):
         database asked for with the same function is a copy of what it left. It must close its
         connections.
         """
-        name = f"test_{next(self._names)}"
-        self._create(name, self._template(prepare) if prepare else "template1")
+        if prepare is None:
+            return self.url(self._new("template1"))
+        key = self._template(prepare)
+        free = self._free[key]
+        name = free.pop() if free else self._new(self._templates[key])
+        self._copies[name] = key
         return self.url(name)
+
+    def take_back(self, url: str) -> None:
+        """Give a copy of a template to the next one who asks, without its rows, if it can be."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        key = self._copies.pop(name)
+        with suppress(RuntimeError):
+            shape = self._say(f"\\connect {name}", _SHAPE, _EMPTY, "\\connect postgres")
+            if shape == self._shapes[key]:
+                self._free[key].append(name)
 
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of a database of this server."""
         return f"postgresql+asyncpg://{SUPERUSER}@/{database}?host={self._folder}"
+
+    def _new(self, template: str) -> str:
+        name = f"test_{next(self._names)}"
+        self._create(name, template)
+        return name
 
     def _template(self, prepare: Callable[[str], None]) -> str:
         key = f"{prepare.__module__}.{prepare.__qualname__}"
@@ -117,12 +212,19 @@ class PostgresServer(Server):
             self._create(name, "template1")
             prepare(self.url(name))
             self._templates[key] = name
-        return self._templates[key]
+            shape = self._say(f"\\connect {name}", _SHAPE, "\\connect postgres")
+            self._shapes[key] = shape
+        return key
 
     def _create(self, name: str, template: str) -> None:
         # Copying files beats logging pages several times over while nothing is synced.
-        statement = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
-        self._run("psql", "-qX", "-h", str(self._folder), "-U", SUPERUSER, "-c", statement)
+        self._say(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy;")
+
+    def _say(self, *statements: str) -> list[str]:
+        if self._console is None or not self._console.runs:
+            where = ("-h", str(self._folder), "-U", SUPERUSER)
+            self._console = _Console([*self._as, self._tool("psql"), *where])
+        return self._console.run(*statements)
 
     def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + START_SECONDS

@@ -102,6 +102,15 @@ def authority_file(folder: Path) -> Path:
     return path
 
 
+def trusting(receiver: Receiver, folder: Path) -> dict[str, str]:
+    """Settings of a product that may send webhooks to a receiver; a file goes into the folder."""
+    return {
+        "STAGEDOOR_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
+        "STAGEDOOR_WEBHOOK_ALLOW_PORTS": str(receiver.port),
+        "STAGEDOOR_WEBHOOK_CA_FILE": str(authority_file(folder)),
+    }
+
+
 class _Server(ThreadingHTTPServer):
     tls: ssl.SSLContext
     daemon_threads = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.validator.sandbox import Limits, ValidatorCrashed, inspect_in_child
+from services.validator.sandbox import ChildCrashed, Limits, inspect_in_child
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 LIMITED = """
 import os, sys
 import msgspec
-from services.validator.child import apply_limits, tie_to_parent
 from services.validator.limits import Request
+from shared.sandbox.child import apply_limits, tie_to_parent
 request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
 tie_to_parent(request.parent)
 apply_limits(request.limits)
@@ -33,8 +33,8 @@ def script(body: str) -> tuple[str, ...]:
 
 async def crash_of(
     profile: Profile, path: Path, body: str, limits: Limits | None = None
-) -> ValidatorCrashed:
+) -> ChildCrashed:
     """Run such a child; return how it ended."""
-    with pytest.raises(ValidatorCrashed) as caught:
+    with pytest.raises(ChildCrashed) as caught:
         await inspect_in_child(path, profile, limits=limits, command=script(body))
     return caught.value

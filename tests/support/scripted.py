@@ -39,7 +39,11 @@ LEASE = timedelta(seconds=0.6)
 HOUR = timedelta(hours=1)
 GRACE = timedelta(seconds=2)
 LOOK_AGAIN = timedelta(seconds=0.2)
-_ROLES = {"download": Role.DOWNLOADER, "validate": Role.VALIDATOR}
+_ROLES = {
+    "download": Role.DOWNLOADER,
+    "validate": Role.VALIDATOR,
+    "publish": Role.PUBLISHER,
+}
 
 
 class ScriptedApi:

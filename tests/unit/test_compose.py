@@ -18,6 +18,7 @@ import yaml
 from services.api.secrets import SecretKeys
 from services.api.settings import ApiSettings
 from services.downloader.settings import DownloaderSettings
+from services.publisher.settings import PublisherSettings
 from services.validator.settings import ValidatorSettings
 from shared.bus.roles import Role, server_config
 
@@ -34,8 +35,9 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "migrate": ApiSettings,
     "downloader": DownloaderSettings,
     "validator": ValidatorSettings,
+    "publisher": PublisherSettings,
 }
-FLEETS = ["downloader", "validator"]
+FLEETS = ["downloader", "validator", "publisher"]
 
 
 def _variables(settings: type[BaseSettings]) -> set[str]:

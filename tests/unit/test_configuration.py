@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from cli.location import SERVER, TOKEN
 from services.api.settings import ApiSettings
 from services.downloader.settings import DownloaderSettings
+from services.publisher.settings import PublisherSettings
 from services.validator.settings import ValidatorSettings
 from shared.bus.roles import Role
 
@@ -30,6 +31,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "api": ApiSettings,
     "downloader": DownloaderSettings,
     "validator": ValidatorSettings,
+    "publisher": PublisherSettings,
 }
 
 

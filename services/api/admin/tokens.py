@@ -6,7 +6,8 @@ import argparse
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from services.api.admin.front import executor, say
+from services.api.admin.front import executor, opened, say
+from services.api.db.migrations import upgrade
 from services.api.domain.principal import ADMIN
 from services.api.use_cases.tokens import Token, Tokens
 
@@ -25,6 +26,7 @@ def add(nouns: Nouns) -> None:
     create.add_argument("--tenant", default="default")
     create.add_argument("--scopes", default=ADMIN, help="comma-separated")
     create.add_argument("--days", type=float, help="how long it is good; for ever if not given")
+    create.add_argument("--upgrade", action="store_true", help="bring the tables to this version")
     create.set_defaults(action=_create)
     rotate = verbs.add_parser("rotate", help="make one that takes the place of another")
     rotate.add_argument("key_id")
@@ -45,6 +47,9 @@ async def _create(settings: ApiSettings, arguments: argparse.Namespace) -> int:
     if arguments.days is not None:
         expires_at = datetime.now(UTC) + timedelta(days=arguments.days)
     scopes = arguments.scopes.split(",")
+    if arguments.upgrade:
+        async with opened(settings) as engines:
+            await upgrade(engines)
     async with executor(settings) as units:
         say(await Tokens(units).issue(arguments.tenant, arguments.name, scopes, expires_at))
     return 0

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 
 from services.api import signals
-from services.api.db import clock, record_rows, task_rows
+from services.api.db import (
+    clock,
+    cover_rows,
+    record_rows,
+    rendition_rows,
+    task_rows,
+    upload_rows,
+)
 from services.api.db.tables import doomed_blobs
 
 if TYPE_CHECKING:
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def doom(transaction: Transaction, keys: Collection[str], when: datetime) -> None:
-    """Mark those of the keys for deletion that no task and no valid record names.
+    """Mark those of the keys for deletion that nothing names.
 
     They are deleted once the moment has come: the earliest, if there are several.
     """
@@ -41,9 +48,11 @@ def doom(transaction: Transaction, keys: Collection[str], when: datetime) -> Non
 
 
 def keys_in_use(connection: Connection, keys: Collection[str]) -> set[str]:
-    """Those of the keys that a task or a valid record names."""
-    in_tasks = task_rows.keys_in_use(connection, keys)
-    return in_tasks | record_rows.keys_in_use(connection, keys)
+    """Those of the keys that a task, valid record, upload, cover or rendition names."""
+    used: set[str] = set()
+    for rows in (task_rows, record_rows, upload_rows, cover_rows, rendition_rows):
+        used |= rows.keys_in_use(connection, keys)
+    return used
 
 
 def fetch_doomed(connection: Connection, limit: int) -> list[str]:

@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from services.api.db import clock
 from services.api.db.engine import READERS
 from services.api.db.notifications import tell_replicas
+from services.api.db.numbers import BLOCK, LARGE_BLOCK, Numbers, NumbersGone
 from services.api.db.tables import tenant_storage, totals
 from services.api.db.tracing import current_traceparent
 from services.api.domain.errors import Unavailable
@@ -66,6 +67,7 @@ class Transaction:
     topics: set[str] = field(default_factory=set)
     totals: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     stored: Counter[str] = field(default_factory=Counter)
+    numbers: Numbers = field(default_factory=Numbers)
 
     def now(self) -> datetime:
         """The wall clock of the database, not the start of the transaction."""
@@ -82,6 +84,10 @@ class Transaction:
     def count(self, tenant: str, collection: str, status: str, by: int) -> None:
         """Change the kept count of a collection."""
         self.totals[tenant, collection, status] += by
+
+    def number(self, tenant: str, collection: str) -> int:
+        """A number for something new; the executor runs the unit again if it must fetch some."""
+        return self.numbers.next((tenant, collection))
 
     def store(self, tenant: str, by: int) -> None:
         """Change the kept count of the bytes that a tenant stores."""
@@ -123,6 +129,7 @@ class Executor:
         self._flights: set[asyncio.Task[None]] = set()
         self._reads: set[asyncio.Task[Any]] = set()
         self._readers = asyncio.Semaphore(READERS)
+        self._numbers = Numbers()
 
     async def write(self, unit: Callable[[Transaction], T]) -> T:
         """Run a unit and answer after its commit.
@@ -130,9 +137,25 @@ class Executor:
         Raises what the unit refuses, and Unavailable when the database cannot be reached or the
         fate of the commit is unknown.
         """
-        job = _Job(unit, asyncio.get_running_loop().create_future(), current_traceparent())
+        block = BLOCK
+        while True:
+            try:
+                return await self._write(unit)
+            except NumbersGone as gone:
+                await self._numbers.fetch(gone.key, block, self._run_alone)
+            block = LARGE_BLOCK
+
+    async def _write(self, unit: Callable[[Transaction], T]) -> T:
+        job = _new_job(unit)
         self._queue.append(job)
         self._take_off()
+        answer: T = await job.answer
+        return answer
+
+    async def _run_alone(self, unit: Callable[[Transaction], T]) -> T:
+        """Run a unit in a transaction of its own."""
+        job = _new_job(unit)
+        self._launch([job])
         answer: T = await job.answer
         return answer
 
@@ -177,9 +200,12 @@ class Executor:
     def _take_off(self) -> None:
         while self._queue and len(self._flights) < self.engines.write_concurrency:
             batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
-            flight = asyncio.create_task(self._fly(batch))
-            self._flights.add(flight)
-            flight.add_done_callback(self._landed)
+            self._launch(batch)
+
+    def _launch(self, batch: list[_Job[Any]]) -> None:
+        flight = asyncio.create_task(self._fly(batch))
+        self._flights.add(flight)
+        flight.add_done_callback(self._landed)
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)
@@ -213,7 +239,9 @@ class Executor:
             async with self.engines.write.connect() as connection:
                 await connection.begin()
                 begun = True
-                flown = await connection.run_sync(_fly_units, batch, self.engines.replica)
+                flown = await connection.run_sync(
+                    _fly_units, batch, self.engines.replica, self._numbers
+                )
                 await connection.commit()
         except _BrokenBatchError as broken:
             _refuse(batch, broken.cause)
@@ -258,13 +286,19 @@ class _Flown:
     again: list[_Job[Any]]
 
 
-def _fly_units(connection: Connection, batch: list[_Job[Any]], replica: str) -> _Flown:
+def _new_job(unit: Callable[[Transaction], T]) -> _Job[T]:
+    return _Job(unit, asyncio.get_running_loop().create_future(), current_traceparent())
+
+
+def _fly_units(
+    connection: Connection, batch: list[_Job[Any]], replica: str, numbers: Numbers
+) -> _Flown:
     topics: set[str] = set()
     counts: Counter[tuple[str, str, str]] = Counter()
     stored: Counter[str] = Counter()
     again: list[_Job[Any]] = []
     for job in batch:
-        transaction = Transaction(connection, job.traceparent, stored)
+        transaction = Transaction(connection, job.traceparent, stored, numbers=numbers)
         try:
             with connection.begin_nested():
                 job.result = job.unit(transaction)

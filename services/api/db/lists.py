@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import ColumnElement, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, func, or_, select
 
 from services.api.db.tables import totals
 from services.api.domain.page import Page
@@ -33,7 +33,7 @@ def fetch_one(
     return None if row is None else to_item(row)
 
 
-def exists(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> bool:
+def exists(connection: Connection, table: FromClause, *conditions: ColumnElement[bool]) -> bool:
     """Whether a table has such a row."""
     row = connection.execute(select(table.c.id).where(*conditions).limit(1)).first()
     return row is not None
@@ -41,7 +41,7 @@ def exists(connection: Connection, table: Table, *conditions: ColumnElement[bool
 
 def fetch_page(
     connection: Connection,
-    table: Table,
+    table: FromClause,
     conditions: Sequence[ColumnElement[bool]],
     slice_: Slice,
     *,
@@ -73,12 +73,12 @@ def fetch_page(
     return Page(tuple(items), total(), len(rows) > slice_.limit)
 
 
-def _directed(table: Table, name: str, down: bool) -> ColumnElement[Any]:  # noqa: FBT001 - a pair
+def _directed(table: FromClause, name: str, down: bool) -> ColumnElement[Any]:  # noqa: FBT001 - a pair
     column: ColumnElement[Any] = table.c[name]
     return column.desc() if down else column.asc()
 
 
-def _beyond(table: Table, keys: Order, position: Position) -> ColumnElement[bool]:
+def _beyond(table: FromClause, keys: Order, position: Position) -> ColumnElement[bool]:
     """The rows that come after a position: later in one field, equal in those before it."""
     cases = []
     for depth, (name, down) in enumerate(keys):
@@ -88,7 +88,9 @@ def _beyond(table: Table, keys: Order, position: Position) -> ColumnElement[bool
     return or_(*cases)
 
 
-def count(connection: Connection, table: Table, conditions: Sequence[ColumnElement[bool]]) -> int:
+def count(
+    connection: Connection, table: FromClause, conditions: Sequence[ColumnElement[bool]]
+) -> int:
     """Count the rows of a narrow selection, by its index."""
     counted = select(func.count()).select_from(table).where(*conditions)
     return connection.execute(counted).scalar_one()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from services.api.domain.catalogue import Record, Settings, Track
+from services.api.domain.catalogue import Record, Settings
 from services.api.domain.lifecycle import Status, due_stage
 from services.api.domain.task import Claim, Master, Progress, Target, Task
 
@@ -14,46 +13,75 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from services.api.domain.lifecycle import PublicationStatus
+    from services.api.domain.work import Work
+
 Values = dict[str, Any]
 
-_MICROSECOND = timedelta(microseconds=1)
+
+def work_values(work: Work) -> Values:
+    """The columns of what runs work on."""
+    claim, progress = work.claim, work.progress
+    return {
+        "id": work.id,
+        "tenant": work.tenant,
+        "status": str(work.status),
+        "generation": work.generation,
+        "version": work.version,
+        "created_at": work.created_at,
+        "updated_at": work.updated_at,
+        "due_at": work.due_at,
+        "attempts": work.attempts,
+        "published": work.published,
+        "run_id": claim and claim.run_id,
+        "lease_until": claim and claim.lease_until,
+        "deadline": claim and claim.deadline,
+        "done_bytes": progress and progress.done_bytes,
+        "total_bytes": progress and progress.total_bytes,
+        "problems": [dict(problem) for problem in work.problems],
+        "last_failure": work.last_failure and dict(work.last_failure),
+        "traceparent": work.traceparent,
+    }
+
+
+def work_from(columns: Mapping[Any, Any], status: Status | PublicationStatus) -> Values:
+    """The fields of what runs work on, of the values of its columns."""
+    same = (
+        *("id", "tenant", "generation", "version", "created_at", "updated_at", "due_at"),
+        *("attempts", "published", "last_failure", "traceparent"),
+    )
+    return {
+        **{name: columns[name] for name in same},
+        "status": status,
+        "claim": _claim(columns),
+        "progress": _progress(columns, status),
+        "problems": tuple(columns["problems"]),
+    }
 
 
 def task_values(task: Task) -> Values:
     """The columns of a task's row."""
-    claim, progress, master, target = task.claim, task.progress, task.master, task.target
+    master, target = task.master, task.target
     return {
-        "id": task.id,
-        "tenant": task.tenant,
+        **work_values(task),
         "master_type": task.master_type,
         "source_uri": task.source_uri,
         "isrc": task.isrc,
         "target_type": target and target.type,
         "target_id": target and target.id,
         "declared_md5": task.declared_md5,
-        "status": str(task.status),
-        "generation": task.generation,
-        "version": task.version,
-        "created_at": task.created_at,
-        "updated_at": task.updated_at,
-        "due_at": task.due_at,
-        "attempts": task.attempts,
-        "published": task.published,
-        "run_id": claim and claim.run_id,
-        "lease_until": claim and claim.lease_until,
-        "deadline": claim and claim.deadline,
-        "done_bytes": progress and progress.done_bytes,
-        "total_bytes": progress and progress.total_bytes,
         "blob_key": master and master.blob_key,
         "size_bytes": master and master.size_bytes,
         "actual_md5": master and master.md5,
         "format": task.format and dict(task.format),
-        "problems": [dict(problem) for problem in task.problems],
-        "last_failure": task.last_failure and dict(task.last_failure),
         "record_id": task.record_id,
-        "traceparent": task.traceparent,
         "delivery_profile": task.delivery_profile,
         "has_report": task.has_report,
+        "number": task.number,
+        "source_upload_id": task.source_upload_id,
+        "precision": task.precision,
+        "product_id": task.product_id,
+        "distributor_id": task.distributor_id,
     }
 
 
@@ -64,33 +92,23 @@ def to_task(row: Row[Any]) -> Task:
 
 def task_from(columns: Mapping[Any, Any]) -> Task:
     """The task of the values of its columns."""
-    status = Status(columns["status"])
     return Task(
-        id=columns["id"],
-        tenant=columns["tenant"],
+        **work_from(columns, Status(columns["status"])),
         master_type=columns["master_type"],
         source_uri=columns["source_uri"],
         isrc=columns["isrc"],
         target=_target(columns),
         declared_md5=columns["declared_md5"],
-        status=status,
-        generation=columns["generation"],
-        version=columns["version"],
-        created_at=columns["created_at"],
-        updated_at=columns["updated_at"],
-        due_at=columns["due_at"],
-        attempts=columns["attempts"],
-        published=columns["published"],
-        claim=_claim(columns),
-        progress=_progress(columns, status),
         master=_master(columns),
         format=columns["format"],
-        problems=tuple(columns["problems"]),
-        last_failure=columns["last_failure"],
         record_id=columns["record_id"],
-        traceparent=columns["traceparent"],
         delivery_profile=columns["delivery_profile"],
         has_report=bool(columns["has_report"]),
+        number=columns["number"],
+        source_upload_id=columns["source_upload_id"],
+        precision=columns["precision"],
+        product_id=columns["product_id"],
+        distributor_id=columns["distributor_id"],
     )
 
 
@@ -136,40 +154,6 @@ def to_record(row: Row[Any]) -> Record:
     )
 
 
-def track_values(track: Track) -> Values:
-    """The columns of a track's row."""
-    return {
-        "id": track.id,
-        "tenant": track.tenant,
-        "title": track.title,
-        "isrc": track.isrc,
-        "version": track.version,
-        "created_at": track.created_at,
-        "updated_at": track.updated_at,
-        "stereo_microseconds": track.stereo_duration and track.stereo_duration // _MICROSECOND,
-    }
-
-
-def to_track(row: Row[Any]) -> Track:
-    """The track of a row."""
-    return track_from(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-
-
-def track_from(columns: Mapping[Any, Any]) -> Track:
-    """The track of the values of its columns."""
-    microseconds = columns["stereo_microseconds"]
-    return Track(
-        id=columns["id"],
-        tenant=columns["tenant"],
-        title=columns["title"],
-        isrc=columns["isrc"],
-        version=columns["version"],
-        created_at=columns["created_at"],
-        updated_at=columns["updated_at"],
-        stereo_duration=None if microseconds is None else microseconds * _MICROSECOND,
-    )
-
-
 def to_settings(row: Row[Any]) -> Settings:
     """The settings of a row."""
     return Settings(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
@@ -191,7 +175,7 @@ def _claim(columns: Mapping[Any, Any]) -> Claim | None:
     )
 
 
-def _progress(columns: Mapping[Any, Any], status: Status) -> Progress | None:
+def _progress(columns: Mapping[Any, Any], status: Status | PublicationStatus) -> Progress | None:
     stage = due_stage(status)
     if stage is None or columns["done_bytes"] is None:
         return None

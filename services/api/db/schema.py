@@ -11,9 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import column, delete, insert, inspect, select, table
+from sqlalchemy import column, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
 from services.api.db.tables import compatibility
@@ -75,25 +73,11 @@ def accepts_newer(connection: Connection) -> bool:
     return oldest is not None and is_known(oldest)
 
 
-def note_compatibility(connection: Connection, scripts: Path = SCRIPTS) -> None:
-    """Write down the oldest revision whose programs can work with the tables as they are now."""
-    present = revision(connection)
-    if present is None or not inspect(connection).has_table(compatibility.name):
-        return
-    steps = list(_directory(scripts).walk_revisions("base", present))
-    contracting = [step for step in steps if getattr(step.module, "contracts", False)]
-    oldest = (contracting or steps[-1:])[0].revision
-    connection.execute(delete(compatibility))
-    connection.execute(insert(compatibility).values(oldest_revision=oldest))
-
-
 @cache
 def _revisions() -> tuple[str, ...]:
-    """Those that this version knows, newest first."""
-    return tuple(step.revision for step in _directory(SCRIPTS).walk_revisions())
+    """Those that this version knows, newest first: their files' names begin with them.
 
-
-def _directory(scripts: Path) -> ScriptDirectory:
-    settings = Config()
-    settings.set_main_option("script_location", str(scripts))
-    return ScriptDirectory.from_config(settings)
+    Alembic would say the same; but it takes a tenth of a service's start, to be asked just this.
+    """
+    names = (path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*_*.py"))
+    return tuple(sorted(names, reverse=True))

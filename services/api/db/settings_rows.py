@@ -44,6 +44,8 @@ def save(transaction: Transaction, settings: Settings) -> None:
         .where(_tenant == settings.tenant)
         .values(
             delivery_profile=settings.delivery_profile,
+            contact_email=settings.contact_email,
+            upload_master_type=settings.upload_master_type,
             version=settings.version,
             updated_at=settings.updated_at,
         )

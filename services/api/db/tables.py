@@ -7,11 +7,11 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Uuid,
@@ -19,79 +19,56 @@ from sqlalchemy import (
     text,
 )
 
+from services.api.db import catalogue_tables, naming, publishing_tables, upload_tables
 from services.api.db.types import Json, UtcDateTime
+from services.api.db.work_tables import due_index, work_columns
 from services.api.domain.lifecycle import Status
 from services.api.domain.task import DOLBY_ATMOS
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = naming.metadata
+CATALOGUE = catalogue_tables.TABLES
+"""The tables of the catalogue, by collection."""
+uploads = upload_tables.uploads
+upload_sessions = upload_tables.upload_sessions
+publish_jobs = publishing_tables.publish_jobs
+publications = publishing_tables.publications
+renditions = publishing_tables.renditions
+covers = upload_tables.covers
 
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
-
-tracks = Table(
-    "tracks",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("tenant", String(63), nullable=False),
-    Column("title", String(255), nullable=False),
-    Column("isrc", String(12)),
-    Column("version", BigInteger, nullable=False, server_default="1"),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    Column("stereo_microseconds", BigInteger),
-    Index(None, "tenant", "id"),
-    Index(None, "tenant", "updated_at", "id"),
-)
 
 # As it stands in an index: with parameters in its place neither database would use the index.
 IS_FAILED = f"status IN ('{Status.DOWNLOAD_FAILED}', '{Status.VALIDATION_FAILED}')"
 RUNNING_DOWNLOADS = "ix_import_tasks_running_downloads"
+_OF_A_PRODUCT = "product_id IS NOT NULL"
+_OF_A_DISTRIBUTOR = "distributor_id IS NOT NULL"
 _RUNNING_DOWNLOAD = f"status = '{Status.DOWNLOADING}' AND run_id IS NOT NULL"
 
 import_tasks = Table(
     "import_tasks",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("tenant", String(63), nullable=False),
+    *work_columns(),
     Column("master_type", String(32), nullable=False),
     Column("source_uri", String(2048)),
     Column("isrc", String(12)),
     Column("target_type", String(32)),
     Column("target_id", Uuid),
     Column("declared_md5", String(32)),
-    Column("status", String(32), nullable=False),
-    Column("generation", Integer, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    Column("due_at", UtcDateTime),
-    Column("attempts", Integer, nullable=False),
-    Column("published", Integer, nullable=False),
-    # The claim: all three or none.
-    Column("run_id", Uuid),
-    Column("lease_until", UtcDateTime),
-    Column("deadline", UtcDateTime),
-    Column("done_bytes", BigInteger),
-    Column("total_bytes", BigInteger),
     # The fetched master: all three or none.
     Column("blob_key", String(255)),
     Column("size_bytes", BigInteger),
     Column("actual_md5", String(32)),
     Column("format", Json),
-    Column("problems", Json, nullable=False),
-    Column("last_failure", Json),
     Column("record_id", Uuid),
-    # In which trace the present generation was asked for (W3C Trace Context).
-    Column("traceparent", String(55)),
     Column("delivery_profile", String(63)),
     Column("has_report", Boolean, nullable=False, server_default=false()),
+    # Null for what a version before numbers made.
+    Column("number", BigInteger),
+    Column("source_upload_id", Uuid),
+    Column("precision", Integer),
+    # What the target is or belongs to; see catalogue_rows.Home.
+    Column("product_id", Uuid),
+    Column("distributor_id", Uuid),
     CheckConstraint(f"status IN ({_STATUSES})", name="status"),
     CheckConstraint("(run_id IS NULL) = (lease_until IS NULL)", name="claim"),
     Index(None, "tenant", "id"),
@@ -99,12 +76,24 @@ import_tasks = Table(
     Index(None, "tenant", "master_type", "id"),
     Index(None, "tenant", "target_id", "id"),
     Index(None, "tenant", "updated_at", "id"),
+    Index("uq_import_tasks_number", "tenant", "number", unique=True),
     Index(
         None,
-        "due_at",
-        sqlite_where=text("due_at IS NOT NULL"),
-        postgresql_where=text("due_at IS NOT NULL"),
+        "tenant",
+        "product_id",
+        "id",
+        sqlite_where=text(_OF_A_PRODUCT),
+        postgresql_where=text(_OF_A_PRODUCT),
     ),
+    Index(
+        None,
+        "tenant",
+        "distributor_id",
+        "id",
+        sqlite_where=text(_OF_A_DISTRIBUTOR),
+        postgresql_where=text(_OF_A_DISTRIBUTOR),
+    ),
+    due_index(),
     # Downloads that wait for their next attempt have the status too, and may be many.
     Index(
         RUNNING_DOWNLOADS,
@@ -132,6 +121,12 @@ import_tasks = Table(
         "blob_key",
         sqlite_where=text("blob_key IS NOT NULL"),
         postgresql_where=text("blob_key IS NOT NULL"),
+    ),
+    Index(
+        None,
+        "source_upload_id",
+        sqlite_where=text("source_upload_id IS NOT NULL"),
+        postgresql_where=text("source_upload_id IS NOT NULL"),
     ),
 )
 
@@ -210,6 +205,8 @@ tenant_settings = Table(
     metadata,
     Column("tenant", String(63), primary_key=True),
     Column("delivery_profile", String(63)),
+    Column("contact_email", String(320)),
+    Column("upload_master_type", String(32)),
     Column("version", BigInteger, nullable=False),
     # Null while nobody has changed anything.
     Column("updated_at", UtcDateTime),
@@ -225,12 +222,22 @@ tenant_storage = Table(
     Column("byte_quota", BigInteger),
 )
 
+daily_creates = Table(
+    "daily_creates",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    # The last day, in UTC, on which something counted, and how many did on it.
+    Column("day", Date, nullable=False),
+    Column("n", BigInteger, nullable=False),
+)
+
 totals = Table(
     "totals",
     metadata,
     Column("tenant", String(63), primary_key=True),
     # The collection, and for tasks the status: kept so that no list has to count.
-    # Tasks count twice, together and by their master type.
+    # Tasks count twice, together and by their master type; those of a distributor once more, with
+    # its id in place of the status.
     Column("collection", String(32), primary_key=True),
     Column("status", String(32), primary_key=True),
     Column("n", BigInteger, nullable=False),

@@ -14,11 +14,14 @@ from uuid_utils.compat import uuid7
 
 from services.api import signals
 from services.api.db import delivery_rows, lists
+from services.api.db.catalogue_rows import Home, rows_of
 from services.api.db.rows import task_values, to_task
 from services.api.db.tables import IS_FAILED, import_tasks, outbox, records, tombstones
 from services.api.domain.lifecycle import FAILED, Status
+from services.api.domain.nouns import DISTRIBUTORS, PRODUCTS
 from services.api.domain.storage import unjudged_bytes
 from services.api.domain.subscriptions import Event, event_body
+from services.api.domain.task import MASTER_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 COLLECTION = "import_tasks"
 OF_TYPE = "tasks.{master_type}"
 """The collection of the tasks of one master type, counted besides."""
+OF_DISTRIBUTOR = "of.{master_type}"
+"""The same of those of a distributor, whose id stands in place of the status."""
 EVENT_TYPE = "stagedoor.import_task.{status}"
 EVENT_SUBJECT = "stagedoor.events.{tenant}.import_task.{status}"
 DELETED = "deleted"
@@ -152,17 +157,32 @@ def lock(transaction: Transaction, id_: UUID, tenant: str | None = None) -> Task
 
 def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Task]:
     """A page of a tenant's tasks, oldest first."""
+    columns = import_tasks.c
+    products = _ids(connection, PRODUCTS.collection, tenant, query.products, query.product_numbers)
+    distributors = _ids(
+        connection, DISTRIBUTORS.collection, tenant, query.distributors, query.distributor_numbers
+    )
+    narrow = [
+        *lists.one_of(columns.id, query.ids),
+        *lists.one_of(columns.number, query.numbers),
+        *lists.one_of(columns.target_id, query.target_ids),
+        *lists.one_of(columns.product_id, products),
+    ]
     conditions = [
-        import_tasks.c.tenant == tenant,
-        *lists.one_of(import_tasks.c.id, query.ids),
-        *lists.one_of(import_tasks.c.status, query.statuses),
-        *lists.one_of(import_tasks.c.target_id, query.target_ids),
-        *lists.one_of(import_tasks.c.master_type, query.master_types),
+        columns.tenant == tenant,
+        *narrow,
+        *lists.one_of(columns.status, query.statuses),
+        *lists.one_of(columns.distributor_id, distributors),
+        *lists.one_of(columns.master_type, query.master_types),
     ]
 
     def total() -> int:
-        if query.ids is not None or query.target_ids is not None:
+        if narrow or (query.statuses is not None and distributors is not None):
             return lists.count(connection, import_tasks, conditions)
+        if distributors is not None:
+            types, kept = query.master_types or MASTER_TYPES, [each.hex for each in distributors]
+            names = [OF_DISTRIBUTOR.format(master_type=each) for each in types]
+            return sum(lists.kept_total(connection, tenant, name, kept) for name in names)
         collections = [COLLECTION]
         if query.master_types is not None:
             collections = [OF_TYPE.format(master_type=each) for each in query.master_types]
@@ -173,6 +193,35 @@ def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Ta
     )
 
 
+def _ids(
+    connection: Connection,
+    collection: str,
+    tenant: str,
+    ids: Collection[UUID] | None,
+    numbers: Collection[int] | None,
+) -> set[UUID] | None:
+    """Those of items that are asked for by id, by number or by both; None for any."""
+    if numbers is None:
+        return None if ids is None else {*ids}
+    found = rows_of(collection).ids_of(connection, tenant, numbers)
+    return found if ids is None else found & {*ids}
+
+
+def rehome(transaction: Transaction, tenant: str, link: str, id_: UUID, home: Home) -> None:
+    """Note where tasks belong now whose ``link`` leads to this id; that is no change of theirs."""
+    columns = import_tasks.c
+    linked = (columns.tenant == tenant, columns[link] == id_)
+    query = select(columns.master_type, columns.distributor_id).where(*linked)
+    # In one order, and locked: none may go or come between the counting and the update.
+    rows = transaction.connection.execute(query.order_by(columns.id).with_for_update()).all()
+    for master_type, before in rows:
+        _count_of(transaction, tenant, master_type, before, -1)
+        _count_of(transaction, tenant, master_type, home.distributor_id, 1)
+    if rows:
+        moved = update(import_tasks).where(*linked).values(**home._asdict())
+        transaction.connection.execute(moved)
+
+
 def count_waiting(connection: Connection, tenant: str) -> int:
     """How many tasks of a tenant wait for their first attempt, by the kept count."""
     return lists.kept_total(connection, tenant, COLLECTION, [Status.PENDING])
@@ -181,6 +230,15 @@ def count_waiting(connection: Connection, tenant: str) -> int:
 def _count(transaction: Transaction, task: Task, by: int) -> None:
     for collection in (COLLECTION, OF_TYPE.format(master_type=task.master_type)):
         transaction.count(task.tenant, collection, task.status, by)
+    _count_of(transaction, task.tenant, task.master_type, task.distributor_id, by)
+
+
+def _count_of(
+    transaction: Transaction, tenant: str, master_type: str, distributor_id: UUID | None, by: int
+) -> None:
+    if distributor_id is not None:
+        collection = OF_DISTRIBUTOR.format(master_type=master_type)
+        transaction.count(tenant, collection, distributor_id.hex, by)
 
 
 def any_for_target(connection: Connection, tenant: str, target_id: UUID) -> bool:

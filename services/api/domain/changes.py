@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 from services.api.domain.errors import StateConflict
-from services.api.domain.lifecycle import FAILED, Status
+from services.api.domain.lifecycle import FAILED, UPLOADED, Status
 from services.api.domain.task import Target, Task
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.api.domain.headers import SourceHeaders
+    from services.api.domain.task import Master
 
 _T = TypeVar("_T")
 
@@ -39,6 +40,8 @@ class NewTask:
     target: Target | None = None
     declared_md5: str | None = None
     delivery_profile: str | None = None
+    source_upload_id: UUID | None = None
+    precision: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +56,22 @@ class TaskChange:
     target: Target | Unset | None = UNSET
     declared_md5: str | Unset | None = UNSET
     delivery_profile: str | Unset | None = UNSET
+    precision: int | Unset | None = UNSET
     source_headers: SourceHeaders | Unset | None = UNSET
 
 
-def create(
-    new: NewTask, id_: UUID, tenant: str, now: datetime, traceparent: str | None = None
+def create(  # noqa: PLR0917 - the last of them are rarely given
+    new: NewTask,
+    id_: UUID,
+    tenant: str,
+    now: datetime,
+    traceparent: str | None = None,
+    master: Master | None = None,
 ) -> Task:
-    """A task at the beginning of its first generation, due at once."""
+    """A task at the beginning of its first generation, due at once.
+
+    ``master`` is that of its upload, if it has one.
+    """
     return Task(
         id=id_,
         tenant=tenant,
@@ -68,7 +80,7 @@ def create(
         isrc=new.isrc,
         target=new.target,
         declared_md5=new.declared_md5,
-        status=Status.PENDING,
+        status=_beginning(master),
         generation=1,
         version=1,
         created_at=now,
@@ -76,26 +88,39 @@ def create(
         due_at=now,
         traceparent=traceparent,
         delivery_profile=new.delivery_profile,
+        source_upload_id=new.source_upload_id,
+        master=master,
+        precision=new.precision,
     )
+
+
+def _beginning(master: Master | None) -> Status:
+    return UPLOADED if master else Status.PENDING
 
 
 def change(task: Task, wanted: TaskChange, now: datetime, traceparent: str | None = None) -> Task:
     """The task with the new values; the same object when nothing is new.
 
-    A new source or checksum asks for the bytes anew; nothing else does. A new delivery profile
-    counts from the next validation on.
+    A new source or checksum asks for the bytes anew; nothing else does, nor does a checksum of an
+    upload, whose bytes are proven. A new delivery profile counts from the next validation on. A
+    source takes the place of an upload.
     """
+    source_uri = pick(wanted.source_uri, task.source_uri)
     changed = replace(
         task,
-        source_uri=pick(wanted.source_uri, task.source_uri),
+        source_uri=source_uri,
+        source_upload_id=None if source_uri else task.source_upload_id,
         isrc=pick(wanted.isrc, task.isrc),
         target=pick(wanted.target, task.target),
         declared_md5=pick(wanted.declared_md5, task.declared_md5),
         delivery_profile=pick(wanted.delivery_profile, task.delivery_profile),
+        precision=pick(wanted.precision, task.precision),
     )
     if changed == task:
         return task
-    if (changed.source_uri, changed.declared_md5) != (task.source_uri, task.declared_md5):
+    is_uploaded = changed.source_upload_id is not None
+    is_proven = is_uploaded or changed.declared_md5 == task.declared_md5
+    if changed.source_uri != task.source_uri or not is_proven:
         return new_generation(changed, now, traceparent)
     return touched(changed, now)
 
@@ -117,22 +142,26 @@ def _origin(url: str | None) -> tuple[str, str] | None:
     return None if url is None else urlsplit(url)[:2]
 
 
-def retry(task: Task, now: datetime, traceparent: str | None = None) -> Task:
-    """A failed task at the beginning of a new generation.
+def retry(
+    task: Task, now: datetime, traceparent: str | None = None, master: Master | None = None
+) -> Task:
+    """A failed task at the beginning of a new generation; ``master`` as in ``create``.
 
     Raises StateConflict for a task that did not fail.
     """
     if task.status not in FAILED:
         detail = f"Only a failed import can be retried; this one is {task.status}."
         raise StateConflict(detail, task.status)
-    return new_generation(task, now, traceparent)
+    return new_generation(task, now, traceparent, master)
 
 
-def new_generation(task: Task, now: datetime, traceparent: str | None) -> Task:
+def new_generation(
+    task: Task, now: datetime, traceparent: str | None, master: Master | None = None
+) -> Task:
     """Ask for the bytes anew; a record that exists stays until its successor does."""
     return replace(
         task,
-        status=Status.PENDING,
+        status=_beginning(master),
         generation=task.generation + 1,
         version=task.version + 1,
         updated_at=now,
@@ -141,7 +170,7 @@ def new_generation(task: Task, now: datetime, traceparent: str | None) -> Task:
         published=0,
         claim=None,
         progress=None,
-        master=None,
+        master=master,
         format=None,
         problems=(),
         last_failure=None,

@@ -10,7 +10,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from services.api.domain.lifecycle import FAILED, FINAL, STAGES, TRANSITIONS, Cause, Status
+from services.api.domain.lifecycle import (
+    FAILED,
+    FINAL,
+    STAGES,
+    TRANSITIONS,
+    UPLOADED,
+    Cause,
+    Status,
+)
 
 BEGIN, END = "<!-- diagram -->\n", "<!-- /diagram -->\n"
 
@@ -18,6 +26,7 @@ BEGIN, END = "<!-- diagram -->\n", "<!-- /diagram -->\n"
 def draw() -> str:
     """The diagram as a fenced block of Mermaid."""
     lines = ["stateDiagram-v2", "  direction LR", f"  [*] --> {_start()} : create"]
+    lines.append(f"  [*] --> {UPLOADED} : create from an upload")
     lines += [f"  {a} --> {b} : {cause}" for a, cause, b in TRANSITIONS if not _from_all(cause, b)]
     for cause, after in _everywhere():
         # An arrow from every status would hide the others.

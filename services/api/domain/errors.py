@@ -8,6 +8,7 @@ Refusal
 ├── StateConflict       the task's status does not allow this
 ├── InUse               something still depends on it
 ├── TooManySubscriptions  the tenant may have no more of them
+├── QuotaExceeded       the tenant may store no more
 ├── EtagMismatch        somebody else changed it meanwhile
 ├── KeyReused           the idempotency key stands for another request
 ├── OperationRefused    one of several operations was refused, and so all
@@ -123,6 +124,12 @@ class TooManySubscriptions(Refusal):
     """The tenant may have no more subscriptions. Delete one first."""
 
     reason = "TOO_MANY_SUBSCRIPTIONS"
+
+
+class QuotaExceeded(Refusal):
+    """There is no room for this within the bytes that may be stored."""
+
+    reason = "QUOTA_EXCEEDED"
 
 
 class EtagMismatch(Refusal):

@@ -1,12 +1,14 @@
 """The life of a task: its statuses, its stages and every legal step between them.
 
-The picture in docs/life-of-a-task.md is drawn from TRANSITIONS (see diagram.py).
+The picture in docs/life-of-a-task.md is drawn from TRANSITIONS (see diagram.py). A publication has
+a life of its own, on the same stages' rules.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 
 class Status(StrEnum):
@@ -21,11 +23,25 @@ class Status(StrEnum):
     VALIDATION_FAILED = "validation_failed"
 
 
+class PublicationStatus(StrEnum):
+    """Where a publication stands; a draft is one that nobody has asked for yet."""
+
+    DRAFT = "draft"
+    QUEUED = "queued"
+    PUBLISHING = "publishing"
+    PUBLISHED = "published"
+    PUBLISH_FAILED = "publish_failed"
+
+
 class Stage(StrEnum):
     """One step with its own service and its own fleet."""
 
     DOWNLOAD = "download"
     VALIDATE = "validate"
+    PUBLISH = "publish"
+
+
+S = TypeVar("S", Status, PublicationStatus)
 
 
 class Cause(StrEnum):
@@ -35,16 +51,17 @@ class Cause(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     NEW_GENERATION = "new generation"
+    UPLOAD_AGAIN = "retry of an upload"
 
 
 @dataclass(frozen=True, slots=True)
-class StageStatuses:
+class StageStatuses(Generic[S]):
     """The statuses that one stage owns."""
 
-    waiting: Status
-    running: Status
-    done: Status
-    failed: Status
+    waiting: S
+    running: S
+    done: S
+    failed: S
 
 
 STAGES = {
@@ -55,7 +72,23 @@ STAGES = {
         Status.DOWNLOADED, Status.VALIDATING, Status.COMPLETED, Status.VALIDATION_FAILED
     ),
 }
+"""The stages of a task."""
 
+PUBLISHING = StageStatuses(
+    PublicationStatus.QUEUED,
+    PublicationStatus.PUBLISHING,
+    PublicationStatus.PUBLISHED,
+    PublicationStatus.PUBLISH_FAILED,
+)
+"""The one stage of a publication."""
+
+_OWNED: dict[Stage, StageStatuses[Status] | StageStatuses[PublicationStatus]] = {
+    **STAGES,
+    Stage.PUBLISH: PUBLISHING,
+}
+
+UPLOADED = Status.DOWNLOADED
+"""Where a task begins whose bytes were uploaded, and so are proven."""
 FAILED = frozenset({Status.DOWNLOAD_FAILED, Status.VALIDATION_FAILED})
 FINAL = FAILED | {Status.COMPLETED}
 
@@ -73,15 +106,21 @@ def _transitions() -> tuple[Transition, ...]:
             (owned.running, Cause.FAILURE, owned.failed),
         ]
     steps += [(status, Cause.NEW_GENERATION, Status.PENDING) for status in Status]
+    steps.append((Status.VALIDATION_FAILED, Cause.UPLOAD_AGAIN, UPLOADED))
     return tuple(steps)
 
 
 TRANSITIONS = _transitions()
 
 
-def due_stage(status: Status) -> Stage | None:
-    """The stage that has to work on a task in this status; None when it is final."""
-    for stage, owned in STAGES.items():
+def owned_by(stage: Stage) -> StageStatuses[Status] | StageStatuses[PublicationStatus]:
+    """The statuses of a stage, be it a task's or a publication's."""
+    return _OWNED[stage]
+
+
+def due_stage(status: Status | PublicationStatus) -> Stage | None:
+    """The stage that has to work on what is in this status; None when none has to."""
+    for stage, owned in _OWNED.items():
         if status in {owned.waiting, owned.running}:
             return stage
     return None

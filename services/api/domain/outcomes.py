@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from services.api.domain.catalogue import Record
     from services.api.domain.headers import SourceHeaders
     from services.api.domain.lifecycle import Stage
+    from services.api.domain.publishing import Publication, PublishedFile
     from services.api.domain.task import Finding, Master, Task
 
 
@@ -41,6 +43,21 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True)
+class GoPublish:
+    """Start: the run holds the claim on this publication.
+
+    ``record`` is the master, ``tags`` and the picture at ``cover_key``, "" for none, are what is
+    written into each file, ``max_bytes`` as in Go.
+    """
+
+    publication: Publication
+    record: Record
+    tags: Mapping[str, str]
+    max_bytes: int = 0
+    cover_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """Not yet: ask again after the delay."""
 
@@ -54,7 +71,7 @@ class Stop:
     reason: str
 
 
-Decision = Go | Later | Stop
+Decision = Go | GoPublish | Later | Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +86,8 @@ class Stored:
 class Accepted:
     """The validate stage ended well; md5 and size are of the bytes that were read.
 
-    ``report`` is the validation report as gzip'd JSON, empty if there is none.
+    ``report`` is the validation report as gzip'd JSON, empty if there is none. ``converted`` is
+    what the record is of, where it is not what was read.
     """
 
     md5: str
@@ -77,6 +95,14 @@ class Accepted:
     format: Mapping[str, object]
     problems: tuple[Finding, ...] = ()
     report: bytes = b""
+    converted: Master | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The publish stage ended well: the files that were made and stored."""
+
+    files: tuple[PublishedFile, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +130,7 @@ class Released:
     retry_after: timedelta = timedelta(0)
 
 
-Outcome = Stored | Accepted | Refused | Failed | Released
+Outcome = Stored | Accepted | Published | Refused | Failed | Released
 
 
 def error(code: str, detail: str, **more: str) -> Finding:

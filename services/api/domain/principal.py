@@ -14,9 +14,15 @@ SCOPES = frozenset(
         "tasks:write",
         "tracks:read",
         "tracks:write",
+        "catalogue:read",
+        "catalogue:write",
         "records:read",
+        "publishing:read",
+        "publishing:write",
         "subscriptions:read",
         "subscriptions:write",
+        "uploads:read",
+        "uploads:write",
         ADMIN,
     }
 )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from services.api.domain.lifecycle import Status
+    from services.api.domain.lifecycle import PublicationStatus, Status
     from services.api.domain.subscriptions import DeliveryState
+    from services.api.domain.uploads import UploadState
 
 Order = tuple[tuple[str, bool], ...]
 """Names of fields, each with whether it descends; by ``created_at`` when empty."""
@@ -33,11 +34,19 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskQuery(Slice):
-    """Which import tasks; ordered by created_at, updated_at, status."""
+    """Which import tasks; ordered by created_at, updated_at, status.
+
+    ``products`` and ``distributors`` are those that targets are or belong to, by id or by number.
+    """
 
     ids: frozenset[UUID] | None = None
+    numbers: frozenset[int] | None = None
     statuses: frozenset[Status] | None = None
     target_ids: frozenset[UUID] | None = None
+    products: frozenset[UUID] | None = None
+    product_numbers: frozenset[int] | None = None
+    distributors: frozenset[UUID] | None = None
+    distributor_numbers: frozenset[int] | None = None
     master_types: frozenset[str] | None = None
 
 
@@ -51,10 +60,33 @@ class RecordQuery(Slice):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrackQuery(Slice):
-    """Which tracks; ordered by created_at, updated_at."""
+class ItemQuery(Slice):
+    """Which items of a noun, by the references that it has; ordered by created_at, updated_at."""
 
     ids: frozenset[UUID] | None = None
+    numbers: frozenset[int] | None = None
+    distributor: frozenset[UUID] | None = None
+    product: frozenset[UUID] | None = None
+    collection: frozenset[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishJobQuery(Slice):
+    """Which publish jobs; ordered by created_at, updated_at."""
+
+    ids: frozenset[UUID] | None = None
+    numbers: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicationQuery(Slice):
+    """Which publications; ordered by created_at, updated_at."""
+
+    ids: frozenset[UUID] | None = None
+    numbers: frozenset[int] | None = None
+    job_ids: frozenset[UUID] | None = None
+    task_ids: frozenset[UUID] | None = None
+    statuses: frozenset[PublicationStatus] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +94,39 @@ class SubscriptionQuery(Slice):
     """Which subscriptions; ordered by created_at, updated_at."""
 
     ids: frozenset[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadQuery(Slice):
+    """Which uploads; ordered by created_at, updated_at."""
+
+    ids: frozenset[UUID] | None = None
+    states: frozenset[UploadState] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadTrackQuery(Slice):
+    """Which upload tracks; ordered by created_at, updated_at."""
+
+    ids: frozenset[UUID] | None = None
+    upload_ids: frozenset[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery(Slice):
+    """Which jobs; ordered by created_at."""
+
+    ids: frozenset[UUID] | None = None
+    numbers: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSessionQuery(Slice):
+    """Which upload sessions; ordered by created_at."""
+
+    ids: frozenset[UUID] | None = None
+    collections: frozenset[UUID] | None = None
+    creators: frozenset[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ ANSWERS: Mapping[type[errors.Refusal], Answer] = {
     errors.StateConflict: Answer("FAILED_PRECONDITION", 409),
     errors.InUse: Answer("FAILED_PRECONDITION", 409),
     errors.TooManySubscriptions: Answer("FAILED_PRECONDITION", 409),
+    errors.QuotaExceeded: Answer("RESOURCE_EXHAUSTED", 507),
     errors.EtagMismatch: Answer("ABORTED", 412),
     errors.KeyReused: Answer("INVALID_ARGUMENT", 422),
     errors.RateLimited: Answer("RESOURCE_EXHAUSTED", 429),

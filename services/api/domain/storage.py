@@ -54,5 +54,10 @@ class Storage:
 
 
 def unjudged_bytes(task: Task) -> int:
-    """The bytes that a task stores while there is no verdict; its record's count apart."""
-    return task.master.size_bytes if task.master and task.status in _UNJUDGED else 0
+    """The bytes that a task stores while there is no verdict; its record's count apart.
+
+    So do those of its upload.
+    """
+    if task.master is None or task.source_upload_id is not None:
+        return 0
+    return task.master.size_bytes if task.status in _UNJUDGED else 0

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.api.domain.lifecycle import Stage, Status, due_stage
+from services.api.domain.work import Claim, Finding, Progress, Work
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
     from uuid import UUID
 
-Finding = Mapping[str, str]
-"""A problem as it is stored and shown: the fields of shared.problems.Problem."""
+    from services.api.domain.lifecycle import Status
+
+__all__ = [
+    "DOLBY_ATMOS",
+    "MASTER_TYPES",
+    "Claim",
+    "Finding",
+    "Master",
+    "Progress",
+    "Target",
+    "Task",
+]
 
 DOLBY_ATMOS = "dolby_atmos"
 MASTER_TYPES = (
@@ -25,6 +34,8 @@ MASTER_TYPES = (
     "subtitles",
     "audio_track",
 )
+PRECISIONS: Mapping[str, int] = {DOLBY_ATMOS: 24, "cd": 16, "hd": 24}
+"""Bits of a sample, of the master types that ask for some: the validator lets no other pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +44,6 @@ class Target:
 
     type: str
     id: UUID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """The right of one run to work on the task: until ``lease_until``, at most to ``deadline``."""
-
-    run_id: UUID
-    lease_until: datetime
-    deadline: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far the running stage is, in bytes."""
-
-    stage: Stage
-    done_bytes: int
-    total_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,58 +56,31 @@ class Master:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Work):
     """One wish to import one master, with the state of its present generation.
 
-    ``attempts`` counts the claims that were charged to the present stage; ``published`` the
-    commands sent since the row became due; ``due_at`` is when the dispatcher has to look at it
-    again, None when it is final; ``last_failure`` is why the attempt before failed, while another
-    one is to come; ``version`` grows with every change but progress; ``traceparent`` says in which
-    trace the present generation was asked for (W3C Trace Context); ``delivery_profile`` is None for
-    the tenant's; ``has_report`` says that there is a validation report of the present generation.
+    ``version`` grows with every change but progress; ``delivery_profile`` is None for the tenant's;
+    ``has_report`` says that there is a validation report of the present generation; ``number`` is
+    an integer beside the id, the only one among its tenant's tasks, None for what a version before
+    numbers made; ``source_upload_id`` is the upload whose bytes it imports, in the place of a
+    source's. ``precision`` is how many bits its client said that a sample has. ``product_id`` and
+    ``distributor_id`` are those that the target is or belongs to, kept along with the catalogue so
+    that no list by them has to search.
     """
 
-    id: UUID
-    tenant: str
     master_type: str
     source_uri: str | None
     isrc: str | None
     target: Target | None
     declared_md5: str | None
     status: Status
-    generation: int
-    version: int
-    created_at: datetime
-    updated_at: datetime
-    due_at: datetime | None
-    attempts: int = 0
-    published: int = 0
-    claim: Claim | None = None
-    progress: Progress | None = None
     master: Master | None = None
     format: Mapping[str, object] | None = None
-    problems: tuple[Finding, ...] = ()
-    last_failure: Finding | None = None
     record_id: UUID | None = None
-    traceparent: str | None = None
     delivery_profile: str | None = None
     has_report: bool = False
-
-    @property
-    def stage(self) -> Stage | None:
-        """The stage that has to work on it; None when it is final."""
-        return due_stage(self.status)
-
-    @property
-    def waits_until(self) -> datetime | None:
-        """The moment before which no run may start; None while a run or a command is under way.
-
-        ``due_at`` of an unclaimed row is that moment until the first command is published for it;
-        after that it is only the time of the next command.
-        """
-        return self.due_at if self.claim is None and self.published == 0 else None
-
-    @property
-    def next_attempt_at(self) -> datetime | None:
-        """When the next attempt may start, after one that failed."""
-        return self.waits_until if self.last_failure else None
+    number: int | None = None
+    source_upload_id: UUID | None = None
+    precision: int | None = None
+    product_id: UUID | None = None
+    distributor_id: UUID | None = None

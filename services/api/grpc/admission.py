@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from services.api.domain.errors import RateLimited
+from services.api.domain.nouns import NOUNS
 from services.api.domain.principal import ADMIN
 from services.api.grpc.caller import caller, set_caller
 from services.api.grpc.mapping import OURS, mapped
@@ -26,9 +27,18 @@ HEALTH: Final = "/grpc.health."
 READS: Final = ("Get", "List", "Watch", "Generate")
 SCOPES: Final = {
     "stagedoor.v1.ImportTaskService": (("tasks:read",), "tasks:write"),
-    "stagedoor.v1.TrackService": (("tracks:read",), "tracks:write"),
+    **{
+        f"stagedoor.v1.{noun.type.__name__}Service": ((noun.reading,), noun.writing)
+        for noun in NOUNS
+    },
     "stagedoor.v1.RecordService": (("records:read",), ADMIN),
+    "stagedoor.v1.PublishJobService": (("publishing:read",), "publishing:write"),
+    "stagedoor.v1.PublicationService": (("publishing:read",), "publishing:write"),
     "stagedoor.v1.SubscriptionService": (("subscriptions:read",), "subscriptions:write"),
+    "stagedoor.v1.UploadService": (("uploads:read",), "uploads:write"),
+    "stagedoor.v1.UploadSessionService": (("uploads:read",), "uploads:write"),
+    "stagedoor.v1.UploadTrackService": (("uploads:read",), "uploads:write"),
+    "stagedoor.v1.JobService": (("uploads:read",), ADMIN),
     "stagedoor.v1.AuditService": ((ADMIN,), ADMIN),
     "stagedoor.v1.SettingsService": ((ADMIN,), ADMIN),
     # Which of the two it is depends on whose report is asked for.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from services.api.domain.errors import InvalidQuery
 from services.api.domain.lifecycle import Status
 from services.api.grpc.messages import STATE_PREFIX
-from services.api.grpc.names import parse
+from services.api.grpc.names import parse_any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -29,6 +29,7 @@ State = TypeVar("State", bound=StrEnum)
 Filter = dict[str, frozenset[str]]
 
 _TOKEN: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[=:]|[A-Za-z0-9_./-]+)', re.DOTALL)
+_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _EXCERPT: Final = 60
 
@@ -62,14 +63,24 @@ def states(values: Collection[str] | None, kind: type[State]) -> frozenset[State
     return frozenset(known[name] for name in wanted)
 
 
-def ids(values: Collection[str] | None, collection: str) -> frozenset[UUID] | None:
-    """The ids in names of one collection; raises InvalidQuery."""
+def ids(values: Collection[str] | None, *collections: str) -> frozenset[UUID] | None:
+    """The ids in names of one of the collections; raises InvalidQuery."""
     if values is None:
         return None
-    found = {value: parse(value, collection) for value in values}
-    if wrong := [value for value, id_ in found.items() if id_ is None]:
-        raise _refusal(f"{wrong[0][:_EXCERPT]!r} is not {collection}/{{uuid}}")
-    return frozenset(id_ for id_ in found.values() if id_)
+    found = {value: parse_any(value, collections) for value in values}
+    if wrong := [value for value, target in found.items() if target is None]:
+        names = " or ".join(f"{collection}/{{uuid}}" for collection in collections)
+        raise _refusal(f"{wrong[0][:_EXCERPT]!r} is not {names}")
+    return frozenset(target.id for target in found.values() if target)
+
+
+def numbers(values: Collection[str] | None) -> frozenset[int] | None:
+    """The numbers that words stand for; raises InvalidQuery."""
+    if values is None:
+        return None
+    if wrong := [value for value in values if not _NUMBER.fullmatch(value)]:
+        raise _refusal(f"{wrong[0][:_EXCERPT]!r} is not a number")
+    return frozenset(map(int, values))
 
 
 def _tokens(text: str) -> Iterator[str]:

@@ -10,13 +10,13 @@ from google.protobuf.empty_pb2 import Empty
 
 from services.api.domain.changes import UNSET
 from services.api.domain.errors import OperationRefused, Refusal
-from services.api.domain.task import Target
+from services.api.domain.nouns import DISTRIBUTORS, PRODUCTS, TARGETS
 from services.api.grpc import messages
 from services.api.grpc.caller import caller
 from services.api.grpc.etags import expected
-from services.api.grpc.filters import ids, parse_filter, statuses
+from services.api.grpc.filters import ids, numbers, parse_filter, statuses
 from services.api.grpc.masks import masked, populated
-from services.api.grpc.names import IMPORT_TASKS, TRACKS, require
+from services.api.grpc.names import IMPORT_TASKS, UPLOADS, require, require_target
 from services.api.grpc.options import options
 from services.api.grpc.paging import cut, total
 from services.api.grpc.streams import until
@@ -30,17 +30,23 @@ if TYPE_CHECKING:
 
     from grpc.aio import ServicerContext
 
-    from services.api.domain.changes import Unset
     from services.api.use_cases.import_tasks import ImportTasks
     from services.api.use_cases.watching import Watching
 
-WRITABLE: Final = ("source_uri", "isrc", "target", "declared_md5", "delivery_profile")
-FIXED: Final = ("master_type",)
+WRITABLE: Final = (
+    "source_uri",
+    "isrc",
+    "target",
+    "declared_md5",
+    "delivery_profile",
+    "precision",
+)
+FIXED: Final = ("master_type", "source_upload")
 INPUT_ONLY: Final = ("source_headers",)
-FILTERS: Final = ("name", "state", "target")
+FILTERS: Final = ("distributor", "name", "number", "product", "state", "target")
 ORDERS: Final = ("create_time", "update_time", "state")
 REQUIRED: Final = ("source_uri",)
-"""A task without a source needs an upload, which this door does not offer."""
+"""Unless the task has an upload."""
 
 
 class ImportTaskServicer(ImportTaskServiceServicer):
@@ -80,7 +86,7 @@ class ImportTaskServicer(ImportTaskServiceServicer):
         """Creates an import task; it is durable when this answers."""
         task = await self._import_tasks.create(
             caller(),
-            _new(request),
+            new_task(request.import_task),
             required=REQUIRED,
             options=options(request),
         )
@@ -157,14 +163,14 @@ class ImportTaskServicer(ImportTaskServiceServicer):
                 yield messages.change(change)
 
 
-def _new(request: pb.CreateImportTaskRequest) -> TaskFields:
-    named = populated(request.import_task, (*WRITABLE, *FIXED, *INPUT_ONLY))
-    return _fields(request.import_task, named)
+def new_task(given: pb.ImportTask) -> TaskFields:
+    """What a request says of a new import task. Raises InvalidFields."""
+    return _fields(given, populated(given, (*WRITABLE, *FIXED, *INPUT_ONLY)))
 
 
 def _new_of_several(index: int, request: pb.CreateImportTaskRequest) -> TaskFields:
     try:
-        return _new(request)
+        return new_task(request.import_task)
     except Refusal as refusal:
         raise OperationRefused(index, refusal) from refusal
 
@@ -177,9 +183,15 @@ def _fields(task: pb.ImportTask, paths: Collection[str]) -> TaskFields:
         source_uri=value("source_uri"),
         isrc=value("isrc"),
         declared_md5=value("declared_md5"),
-        target=_target(task.target) if "target" in paths else UNSET,
+        target=(require_target(task.target, "target") if task.target else None)
+        if "target" in paths
+        else UNSET,
         delivery_profile=value("delivery_profile"),
+        precision=value("precision"),
         master_type=messages.master_type(task.master_type) if "master_type" in paths else UNSET,
+        source_upload=(require(task.source_upload, UPLOADS, "source_upload"))
+        if "source_upload" in paths and task.source_upload
+        else UNSET,
         # In an order that is the same each time: a repeated request must look the same.
         source_headers=dict(sorted(task.source_headers.items()))
         if "source_headers" in paths
@@ -187,15 +199,14 @@ def _fields(task: pb.ImportTask, paths: Collection[str]) -> TaskFields:
     )
 
 
-def _target(name: str) -> Target | Unset | None:
-    return Target(TRACKS, require(name, TRACKS, "target")) if name else None
-
-
 def _query(filter_: str, **piece: Any) -> TaskQuery:
     wanted = parse_filter(filter_, FILTERS)
     return TaskQuery(
         ids=ids(wanted.get("name"), IMPORT_TASKS),
         statuses=statuses(wanted.get("state")),
-        target_ids=ids(wanted.get("target"), TRACKS),
+        target_ids=ids(wanted.get("target"), *TARGETS),
+        products=ids(wanted.get("product"), PRODUCTS.collection),
+        distributors=ids(wanted.get("distributor"), DISTRIBUTORS.collection),
+        numbers=numbers(wanted.get("number")),
         **piece,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.api.grpc.etags import etag_of
@@ -15,7 +16,7 @@ from services.api.grpc.names import (
     RECORDS,
     SETTINGS,
     SUBSCRIPTIONS,
-    TRACKS,
+    UPLOADS,
     delivery_of,
     name_of,
     report_of,
@@ -27,7 +28,6 @@ from stagedoor.v1.problem_pb2 import Format, Problem
 from stagedoor.v1.record_service_pb2 import DownloadLink, Record
 from stagedoor.v1.settings_service_pb2 import Settings
 from stagedoor.v1.subscription_service_pb2 import Delivery, Subscription
-from stagedoor.v1.track_service_pb2 import Track
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,36 +57,26 @@ def import_task(task: Task) -> ImportTask:
         master_type=_master_type(task.master_type),
         state=state(task.status),
         record=name_of(RECORDS, task.record_id) if task.record_id else "",
-        problems=[_problem(finding) for finding in task.problems],
+        problems=[problem(finding) for finding in task.problems],
         generation=task.generation,
         attempts=task.attempts,
         version=task.version,
-        create_time=_timestamp(task.created_at),
-        update_time=_timestamp(task.updated_at),
-        next_attempt_time=_timestamp(task.next_attempt_at) if task.next_attempt_at else None,
+        create_time=timestamp(task.created_at),
+        update_time=timestamp(task.updated_at),
+        next_attempt_time=timestamp(task.next_attempt_at) if task.next_attempt_at else None,
         progress=_progress(task.progress) if task.progress else None,
-        last_failure=_problem(task.last_failure) if task.last_failure else None,
+        last_failure=problem(task.last_failure) if task.last_failure else None,
         etag=etag_of(task.version),
         delivery_profile=task.delivery_profile or "",
         validation_report=report_of(IMPORT_TASKS, task.id) if task.has_report else "",
+        number=task.number or 0,
+        source_upload=name_of(UPLOADS, task.source_upload_id) if task.source_upload_id else "",
+        precision=task.precision or 0,
     )
     if task.master:
         message.size_bytes = task.master.size_bytes
         message.actual_md5 = task.master.md5
     return message
-
-
-def track(track: catalogue.Track) -> Track:
-    """The track as clients see it."""
-    return Track(
-        name=name_of(TRACKS, track.id),
-        title=track.title,
-        isrc=track.isrc or "",
-        create_time=_timestamp(track.created_at),
-        update_time=_timestamp(track.updated_at),
-        etag=etag_of(track.version),
-        stereo_duration=_duration(track.stereo_duration),
-    )
 
 
 def record(record: catalogue.Record) -> Record:
@@ -100,16 +90,16 @@ def record(record: catalogue.Record) -> Record:
         md5=record.master.md5,
         size_bytes=record.master.size_bytes,
         format=_format(record.format),
-        problems=[_problem(finding) for finding in record.problems],
-        create_time=_timestamp(record.created_at),
-        supersede_time=_timestamp(record.superseded_at),
+        problems=[problem(finding) for finding in record.problems],
+        create_time=timestamp(record.created_at),
+        supersede_time=timestamp(record.superseded_at),
         validation_report=report_of(RECORDS, record.id) if record.report_generation else "",
     )
 
 
 def download_link(link: Link) -> DownloadLink:
     """The link as clients see it."""
-    return DownloadLink(uri=link.url, expire_time=_timestamp(link.expires_at))
+    return DownloadLink(uri=link.url, expire_time=timestamp(link.expires_at))
 
 
 def subscription(subscription: subscriptions.Subscription, secret: str = "") -> Subscription:
@@ -124,10 +114,10 @@ def subscription(subscription: subscriptions.Subscription, secret: str = "") -> 
         disabled_reason=Subscription.DisabledReason.Value(
             f"DISABLED_REASON_{reason.name if reason else 'UNSPECIFIED'}"
         ),
-        fail_time=_timestamp(subscription.failing_since),
+        fail_time=timestamp(subscription.failing_since),
         secret=secret,
-        create_time=_timestamp(subscription.created_at),
-        update_time=_timestamp(subscription.updated_at),
+        create_time=timestamp(subscription.created_at),
+        update_time=timestamp(subscription.updated_at),
         etag=etag_of(subscription.version),
     )
 
@@ -143,10 +133,10 @@ def delivery(subscription_id: UUID, delivery: subscriptions.Delivery) -> Deliver
         attempts=delivery.attempts,
         last_status=delivery.last_status,
         last_error=delivery.last_error or "",
-        last_attempt_time=_timestamp(delivery.last_tried_at),
-        next_attempt_time=_timestamp(delivery.due_at),
-        create_time=_timestamp(delivery.created_at),
-        end_time=_timestamp(delivery.ended_at),
+        last_attempt_time=timestamp(delivery.last_tried_at),
+        next_attempt_time=timestamp(delivery.due_at),
+        create_time=timestamp(delivery.created_at),
+        end_time=timestamp(delivery.ended_at),
     )
 
 
@@ -155,10 +145,12 @@ def settings(settings: catalogue.Settings) -> Settings:
     return Settings(
         name=SETTINGS,
         delivery_profile=settings.delivery_profile or "",
-        update_time=_timestamp(settings.updated_at),
+        update_time=timestamp(settings.updated_at),
         etag=etag_of(settings.version),
         byte_quota=settings.storage.quota,
         stored_bytes=settings.storage.stored,
+        contact_email=settings.contact_email or "",
+        upload_master_type=settings.upload_master_type or "",
     )
 
 
@@ -180,7 +172,7 @@ def audit_entry(entry: catalogue.AuditEntry) -> AuditEntry:
         action=entry.action,
         resource=entry.resource,
         address=entry.address,
-        create_time=_timestamp(entry.created_at),
+        create_time=timestamp(entry.created_at),
     )
 
 
@@ -189,7 +181,7 @@ def event_payload(task: Task, *, deleted: bool, now: datetime) -> bytes:
     seen = import_task(task)
     if deleted:
         seen = ImportTask(name=seen.name, generation=seen.generation, version=seen.version)
-    event = ImportTaskEvent(import_task=seen, deleted=deleted, event_time=_timestamp(now))
+    event = ImportTaskEvent(import_task=seen, deleted=deleted, event_time=timestamp(now))
     return event.SerializeToString(deterministic=True)
 
 
@@ -219,12 +211,11 @@ def _master_type(master_type: str) -> ImportTask.MasterType.ValueType:
     return ImportTask.MasterType.Value(_MASTER_TYPE_PREFIX + master_type.upper())
 
 
-def _duration(length: timedelta | None) -> Duration | None:
-    if length is None:
-        return None
-    duration = Duration()
-    duration.FromTimedelta(length)
-    return duration
+def duration(length: timedelta) -> Duration:
+    """A length of time."""
+    message = Duration()
+    message.FromTimedelta(length)
+    return message
 
 
 def _target(target: Target | None) -> str:
@@ -239,7 +230,8 @@ def _progress(progress: Progress) -> ImportTask.Progress:
     )
 
 
-def _problem(finding: Finding) -> Problem:
+def problem(finding: Finding) -> Problem:
+    """The finding as clients see it."""
     severity = Problem.Severity.Value(f"SEVERITY_{finding['severity'].upper()}")
     return Problem(**{key: finding[key] for key in finding if key != "severity"}, severity=severity)
 
@@ -248,7 +240,22 @@ def _format(seen: Mapping[str, object]) -> Format:
     return ParseDict(dict(seen), Format(), ignore_unknown_fields=True)
 
 
-def _timestamp(moment: datetime | None) -> Timestamp | None:
+def struct(given: Mapping[str, Any] | None) -> Struct | None:
+    """Metadata as a message; None for none."""
+    if given is None:
+        return None
+    message = Struct()
+    message.update(given)
+    return message
+
+
+def metadata(given: Struct) -> dict[str, object]:
+    """Metadata of a message; numbers without a fraction are whole again."""
+    return dict(MessageToDict(given))
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """A moment, or none."""
     if moment is None:
         return None
     stamp = Timestamp()

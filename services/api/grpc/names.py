@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from services.api.domain.errors import InvalidFields, Violation
+from services.api.domain.nouns import TARGETS
+from services.api.domain.task import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 IMPORT_TASKS: Final = "importTasks"
-TRACKS: Final = "tracks"
 RECORDS: Final = "records"
+PUBLISH_JOBS: Final = "publishJobs"
+PUBLICATIONS: Final = "publications"
+RENDITIONS: Final = "renditions"
 SUBSCRIPTIONS: Final = "subscriptions"
 DELIVERIES: Final = "deliveries"
 AUDIT_ENTRIES: Final = "auditEntries"
 SETTINGS: Final = "settings"
+UPLOADS: Final = "uploads"
+UPLOAD_SESSIONS: Final = "uploadSessions"
+UPLOAD_TRACKS: Final = "uploadTracks"
+JOBS: Final = "jobs"
 REPORT: Final = "validationReport"
 
 
@@ -41,6 +52,12 @@ def parse(name: str, collection: str) -> UUID | None:
         return None
     # UUID() also reads braces, "urn:uuid:" and missing hyphens: names have one spelling only.
     return id_ if prefix == collection and str(id_) == rest.lower() else None
+
+
+def parse_any(name: str, collections: Iterable[str]) -> Target | None:
+    """What a name of one of these collections leads to; None if it is no such name."""
+    found = ((each, parse(name, each)) for each in collections)
+    return next((Target(each, id_) for each, id_ in found if id_), None)
 
 
 def require_settings(name: str) -> None:
@@ -71,6 +88,16 @@ def require_delivery(name: str) -> tuple[UUID, UUID]:
         raise InvalidFields(Violation("name", "required", "The name is required."))
     detail = f"The name must look like {SUBSCRIPTIONS}/{{uuid}}/{DELIVERIES}/{{uuid}}."
     raise InvalidFields(Violation("name", "invalid", detail))
+
+
+def require_target(name: str, field: str) -> Target:
+    """What masters can be imported for; raises InvalidFields about ``field`` if it is none."""
+    target = parse_any(name, TARGETS)
+    if target is None:
+        names = ", ".join(f"{collection}/{{uuid}}" for collection in TARGETS)
+        detail = f"The {field} must look like one of {names}."
+        raise InvalidFields(Violation(field, "invalid", detail))
+    return target
 
 
 def require(name: str, collection: str, field: str = "name") -> UUID:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from services.api.domain.nouns import TARGETS
 from services.api.grpc import messages
 from services.api.grpc.caller import caller
 from services.api.grpc.filters import ids, parse_filter
-from services.api.grpc.names import RECORDS, TRACKS, require
+from services.api.grpc.names import RECORDS, require
 from services.api.grpc.paging import cut, total
 from services.api.use_cases.records import RecordQuery
 from stagedoor.v1 import record_service_pb2 as pb
@@ -64,7 +65,7 @@ def _query(filter_: str, **piece: Any) -> RecordQuery:
     wanted = parse_filter(filter_, FILTERS)
     return RecordQuery(
         ids=ids(wanted.get("name"), RECORDS),
-        target_ids=ids(wanted.get("target"), TRACKS),
+        target_ids=ids(wanted.get("target"), *TARGETS),
         isrcs=wanted.get("isrc"),
         **piece,
     )

@@ -9,32 +9,50 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.api.grpc import catalogue
 from services.api.grpc.audit import AuditServicer
 from services.api.grpc.import_tasks import ImportTaskServicer
 from services.api.grpc.interceptors import MAX_SECONDS, chain
+from services.api.grpc.jobs import JobServicer
 from services.api.grpc.mapping import MAX_BATCH_BYTES
+from services.api.grpc.publications import PublicationServicer
+from services.api.grpc.publish_jobs import PublishJobServicer
 from services.api.grpc.records import RecordServicer
 from services.api.grpc.settings import SettingsServicer
 from services.api.grpc.subscriptions import SubscriptionServicer
-from services.api.grpc.tracks import TrackServicer
+from services.api.grpc.upload_sessions import UploadSessionServicer
+from services.api.grpc.upload_tracks import UploadTrackServicer
+from services.api.grpc.uploads import UploadServicer
 from services.api.grpc.validation_reports import ValidationReportServicer
 from stagedoor.v1 import (
     audit_service_pb2,
     import_task_service_pb2,
+    job_service_pb2,
+    publication_service_pb2,
+    publish_job_service_pb2,
     record_service_pb2,
     settings_service_pb2,
     subscription_service_pb2,
-    track_service_pb2,
+    upload_service_pb2,
+    upload_session_service_pb2,
+    upload_track_service_pb2,
     validation_report_service_pb2,
 )
 from stagedoor.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from stagedoor.v1.import_task_service_pb2_grpc import add_ImportTaskServiceServicer_to_server
+from stagedoor.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
+from stagedoor.v1.publication_service_pb2_grpc import add_PublicationServiceServicer_to_server
+from stagedoor.v1.publish_job_service_pb2_grpc import add_PublishJobServiceServicer_to_server
 from stagedoor.v1.record_service_pb2_grpc import add_RecordServiceServicer_to_server
 from stagedoor.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from stagedoor.v1.subscription_service_pb2_grpc import (
     add_SubscriptionServiceServicer_to_server,
 )
-from stagedoor.v1.track_service_pb2_grpc import add_TrackServiceServicer_to_server
+from stagedoor.v1.upload_service_pb2_grpc import add_UploadServiceServicer_to_server
+from stagedoor.v1.upload_session_service_pb2_grpc import (
+    add_UploadSessionServiceServicer_to_server,
+)
+from stagedoor.v1.upload_track_service_pb2_grpc import add_UploadTrackServiceServicer_to_server
 from stagedoor.v1.validation_report_service_pb2_grpc import (
     add_ValidationReportServiceServicer_to_server,
 )
@@ -54,11 +72,17 @@ SERVICES: Final = tuple(
     service.full_name
     for file in (
         import_task_service_pb2,
-        track_service_pb2,
+        *catalogue.FILES,
+        publish_job_service_pb2,
+        publication_service_pb2,
         record_service_pb2,
         audit_service_pb2,
         settings_service_pb2,
         subscription_service_pb2,
+        upload_service_pb2,
+        upload_session_service_pb2,
+        upload_track_service_pb2,
+        job_service_pb2,
         validation_report_service_pb2,
     )
     for service in file.DESCRIPTOR.services_by_name.values()
@@ -146,13 +170,21 @@ async def serve(
 def _add_services(server: aio.Server, use_cases: UseCases, stopping: asyncio.Event) -> None:
     tasks = ImportTaskServicer(use_cases.import_tasks, use_cases.watching, stopping)
     add_ImportTaskServiceServicer_to_server(tasks, server)
-    add_TrackServiceServicer_to_server(TrackServicer(use_cases.tracks), server)
+    catalogue.add_services(server, use_cases.catalogue.values(), use_cases.covers)
+    add_PublishJobServiceServicer_to_server(PublishJobServicer(use_cases.publish_jobs), server)
+    publications = PublicationServicer(use_cases.publications, use_cases.links)
+    add_PublicationServiceServicer_to_server(publications, server)
     records = RecordServicer(use_cases.records, use_cases.links)
     add_RecordServiceServicer_to_server(records, server)
     add_AuditServiceServicer_to_server(AuditServicer(use_cases.audit), server)
     add_SettingsServiceServicer_to_server(SettingsServicer(use_cases.settings), server)
     subscriptions = SubscriptionServicer(use_cases.subscriptions, use_cases.deliveries)
     add_SubscriptionServiceServicer_to_server(subscriptions, server)
+    add_UploadServiceServicer_to_server(UploadServicer(use_cases.uploads), server)
+    add_UploadSessionServiceServicer_to_server(UploadSessionServicer(use_cases), server)
+    tracks = UploadTrackServicer(use_cases.upload_tracks)
+    add_UploadTrackServiceServicer_to_server(tracks, server)
+    add_JobServiceServicer_to_server(JobServicer(use_cases.jobs), server)
     reports = ValidationReportServicer(use_cases.reports)
     add_ValidationReportServiceServicer_to_server(reports, server)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from services.api.domain.changes import UNSET
 from services.api.grpc import messages
 from services.api.grpc.caller import caller
 from services.api.grpc.etags import expected
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from services.api.use_cases.settings import TenantSettings
     from stagedoor.v1 import settings_service_pb2 as pb
 
-WRITABLE: Final = ("delivery_profile",)
+WRITABLE: Final = ("delivery_profile", "contact_email", "upload_master_type")
 
 
 class SettingsServicer(SettingsServiceServicer):
@@ -43,7 +42,7 @@ class SettingsServicer(SettingsServiceServicer):
         """Changes the settings."""
         require_settings(request.settings.name)
         paths = masked(request.settings, request.update_mask, WRITABLE)
-        profile = request.settings.delivery_profile if "delivery_profile" in paths else UNSET
-        fields = SettingsFields(delivery_profile=profile)
+        given = {name: getattr(request.settings, name) for name in WRITABLE if name in paths}
+        fields = SettingsFields(**given)
         version = expected(request.settings.etag)
         return messages.settings(await self._settings.update(caller(), fields, version=version))

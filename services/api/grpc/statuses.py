@@ -23,9 +23,22 @@ from services.api.domain.errors import (
     StateConflict,
     Unavailable,
 )
+from services.api.domain.nouns import NOUNS
 from services.api.domain.reasons import answer
 from services.api.grpc.codes import DOMAIN, INTERNAL, METHOD_UNKNOWN
-from services.api.grpc.names import DELIVERIES, IMPORT_TASKS, RECORDS, SUBSCRIPTIONS, TRACKS
+from services.api.grpc.names import (
+    DELIVERIES,
+    IMPORT_TASKS,
+    JOBS,
+    PUBLICATIONS,
+    PUBLISH_JOBS,
+    RECORDS,
+    RENDITIONS,
+    SUBSCRIPTIONS,
+    UPLOAD_SESSIONS,
+    UPLOAD_TRACKS,
+    UPLOADS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +55,17 @@ MAX_KEY: Final = 100
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
 _TYPES = {
     IMPORT_TASKS: "ImportTask",
-    TRACKS: "Track",
     RECORDS: "Record",
     SUBSCRIPTIONS: "Subscription",
     DELIVERIES: "Delivery",
+    UPLOADS: "Upload",
+    UPLOAD_SESSIONS: "UploadSession",
+    UPLOAD_TRACKS: "UploadTrack",
+    JOBS: "Job",
+    PUBLISH_JOBS: "PublishJob",
+    PUBLICATIONS: "Publication",
+    RENDITIONS: "Rendition",
+    **{noun.collection: noun.type.__name__ for noun in NOUNS},
 }
 
 

@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from services.api.http.facades import atmos
+from services.api.http.facades import atmos, datocms, idol, sourceaudio, upload_sessions
+from services.api.http.facades.datocms_errors import refuse as refuse_datocms
+from services.api.http.jsonapi.dialect import STANDARD
 from services.api.http.jsonapi.errors import Error, JsonApiError
-from services.api.http.jsonapi.media import respond
+from services.api.http.jsonapi.middlewares import answer
+from services.api.http.plain.errors import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_DIALECTS = {
+    atmos.PREFIX: atmos.DESCRIPTION.dialect,
+    idol.PREFIX: idol.DESCRIPTION.dialect,
+}
+_PLAIN = {
+    sourceaudio.PREFIX: sourceaudio.DIALECT,
+    upload_sessions.PREFIX: upload_sessions.DIALECT,
+}
 _DETAILS = {
     HTTPStatus.BAD_REQUEST: "The request is no valid HTTP message.",
     HTTPStatus.NOT_FOUND: "The requested resource does not exist.",
@@ -30,14 +41,22 @@ _DETAILS = {
 def refusal(
     path: str | None, status: int, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """The refusal for a path: JSON:API where that is spoken, else plain text.
+    """The refusal for a path: in the words of its facade, else as plain text.
 
-    None is a path that could not be read; it gets JSON:API, as most clients speak it.
+    None is a path that could not be read; it gets plain JSON:API, as most clients speak it.
     """
     detail = _DETAILS.get(HTTPStatus(status), HTTPStatus(status).phrase)
-    if path is None or f"{path}/".startswith(f"{atmos.PREFIX}/"):
-        document = JsonApiError(Error(status, detail)).render()
-        return respond(document, status, headers)
+    error = JsonApiError(Error(status, detail), headers=headers)
+    if path is None:
+        return answer(error, STANDARD)
+    for prefix, dialect in _DIALECTS.items():
+        if f"{path}/".startswith(f"{prefix}/"):
+            return answer(error, dialect)
+    for prefix, plain in _PLAIN.items():
+        if f"{path}/".startswith(f"{prefix}/"):
+            return refuse(plain, detail, status, headers)
+    if f"{path}/".startswith(f"{datocms.PREFIX}/"):
+        return refuse_datocms(detail, status, headers)
     return web.Response(text=f"{detail}\n", status=status, headers=headers)
 
 

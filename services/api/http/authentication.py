@@ -45,7 +45,7 @@ def authentication(authenticate: Callable[[str | None], Awaitable[Principal]]) -
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.match_info.http_exception is None and not is_public(request):
-            who = await authenticate(_bearer(request))
+            who = await authenticate(bearer(request))
             spend(request, who)
             request[PRINCIPAL] = replace(who, address=request.remote or "")
         return await handler(request)
@@ -56,9 +56,10 @@ def authentication(authenticate: Callable[[str | None], Awaitable[Principal]]) -
 def challenge(request: web.Request) -> str:
     """What WWW-Authenticate says: an error only to who brought a token (RFC 6750 section 3)."""
     realm = 'Bearer realm="stagedoor"'
-    return realm if _bearer(request) is None else f'{realm}, error="invalid_token"'
+    return realm if bearer(request) is None else f'{realm}, error="invalid_token"'
 
 
-def _bearer(request: web.Request) -> str | None:
+def bearer(request: web.Request) -> str | None:
+    """The bearer token of a request; None if it has none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None

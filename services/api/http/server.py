@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from services.api.http.facades import atmos
+from services.api.http.cors import Cors
+from services.api.http.facades import atmos, datocms, idol, sourceaudio, upload_sessions
 from services.api.http.files import SLOTS, make_files
+from services.api.http.incoming import SLOTS as INCOMING_SLOTS
+from services.api.http.incoming import Incoming, make_incoming
 from services.api.http.limits import (
     LIMITER,
     MAX_BODY_BYTES,
@@ -18,10 +22,10 @@ from services.api.http.limits import (
     Limits,
     tell_allowance,
 )
-from services.api.http.openapi.document import describe
+from services.api.http.openapi.document import describe, endpoints
 from services.api.http.openapi.routes import routes as openapi_routes
 from services.api.http.protocol import SERVER, Runner
-from services.api.use_cases.links import FILES
+from services.api.use_cases.uploads import INCOMING
 from shared.telemetry.metrics import CONTENT_TYPE, render_metrics
 
 if TYPE_CHECKING:
@@ -42,14 +46,21 @@ def make_app(
     ready: Callable[[], Awaitable[bool]],
     limiter: RateLimiter | None = None,
     file_slots: int = SLOTS,
+    upload_slots: int = INCOMING_SLOTS,
     degraded: Callable[[], bool] = lambda: False,
+    daily_writes: int | None = None,
+    upload_origins: str = "*",
+    datocms_limiter: RateLimiter | None = None,
 ) -> web.Application:
     """All routes; ``ready`` tells whether requests can be served now.
 
     ``degraded`` tells whether what they ask for has to wait, as while the broker is away.
     ``public_url`` is how clients reach this server (https://host); without it links lead to the
     host that the request named. Without a ``limiter`` callers may ask for any number of things.
-    So many files are given out at once as there are ``file_slots``.
+    So many files are given out at once as there are ``file_slots``, and taken in as there are
+    ``upload_slots``. By the facade that limits them a tenant can make ``daily_writes`` tasks in a
+    day, any number if it is None. Pages of the ``upload_origins`` may put files: see Cors. The
+    ``datocms_limiter`` is that facade's own besides the other.
     """
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     if limiter is not None:
@@ -63,12 +74,25 @@ def make_app(
             web.get("/metrics", _metrics),
         ]
     )
-    facade = atmos.make_facade(use_cases, public_url)
-    url = (public_url or "").rstrip("/") + atmos.PREFIX
-    description = describe(facade, atmos.RESOURCES, title="Stagedoor", url=url)
-    facade.add_routes(openapi_routes(atmos.PREFIX, description))
-    app.add_subapp(atmos.PREFIX, facade)
-    app.add_subapp(FILES, make_files(use_cases.links, file_slots))
+    facades = {
+        atmos.PREFIX: (atmos.make_facade(use_cases, public_url), atmos.DESCRIPTION),
+        idol.PREFIX: (idol.make_facade(use_cases, public_url, daily_writes), idol.DESCRIPTION),
+    }
+    for prefix, (facade, description) in facades.items():
+        url = (public_url or "").rstrip("/") + prefix
+        document = partial(describe, endpoints(facade), description, url)
+        facade.add_routes(openapi_routes(prefix, document))
+        app.add_subapp(prefix, facade)
+    incoming = Incoming(use_cases.receiving, upload_slots)
+    app.add_subapp(sourceaudio.PREFIX, sourceaudio.make_facade(use_cases, public_url, incoming))
+    app.add_subapp(upload_sessions.PREFIX, upload_sessions.make_facade(use_cases, public_url))
+    app.add_subapp(datocms.PREFIX, datocms.make_facade(use_cases, public_url, datocms_limiter))
+    files = make_files(use_cases.links, use_cases.covers, file_slots)
+    for where, given_out in files.items():
+        app.add_subapp(where, given_out)
+    authenticate = use_cases.tokens.authenticate
+    cors = Cors.parse(upload_origins)
+    app.add_subapp(INCOMING, make_incoming(incoming, use_cases.appending, authenticate, cors))
     return app
 
 

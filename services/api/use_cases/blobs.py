@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.api.db import blob_rows
+from services.api.db import blob_rows, upload_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,10 +30,11 @@ class Blobs:
         await self.executor.write(lambda t: blob_rows.forget_doomed(t, keys))
 
     async def unknown(self, keys: Collection[str]) -> set[str]:
-        """Those of the keys that no task and no valid record names, and that are not doomed."""
+        """Those of the keys that nothing names or waits for, and that are not doomed."""
 
         def known(connection: Connection) -> set[str]:
-            doomed = blob_rows.keys_doomed(connection, keys)
-            return doomed | blob_rows.keys_in_use(connection, keys)
+            others = blob_rows.keys_doomed(connection, keys)
+            others |= upload_rows.keys_awaited(connection, keys)
+            return others | blob_rows.keys_in_use(connection, keys)
 
         return set(keys) - await self.executor.read(known)

@@ -14,6 +14,8 @@ from services.api.use_cases.vault import Unreadable
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Connection
+
     from services.api.db.executor import Transaction
     from services.api.domain.outcomes import Go
     from services.api.domain.storage import Caps
@@ -66,12 +68,17 @@ class Downloads:
             return _UNREADABLE
         return replace(go, source_headers=headers, max_bytes=storage.remaining or 0)
 
-    def too_much(self, transaction: Transaction, task: Task, size: int) -> Finding | None:
+    def room(self, connection: Connection, tenant: str) -> int:
+        """How many bytes a tenant may still store, 0 for any number; 1 for none."""
+        remaining = storage_rows.find(connection, tenant, self.caps).remaining
+        return 0 if remaining is None else max(remaining, 1)
+
+    def too_much(self, transaction: Transaction, tenant: str, size: int) -> Finding | None:
         """Why so many bytes more may not be stored; None if they may.
 
-        Two downloads at once may each have had room: whoever reports first keeps it.
+        Two runs at once may each have had room: whoever reports first keeps it.
         """
-        if not storage_rows.find(transaction.connection, task.tenant, self.caps).quota:
+        if not storage_rows.find(transaction.connection, tenant, self.caps).quota:
             return None
-        storage = storage_rows.lock(transaction, task.tenant, self.caps)
+        storage = storage_rows.lock(transaction, tenant, self.caps)
         return None if storage.has_room(size) else storage.exceeded(size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from services.api.domain.changes import UNSET, Unset
 from services.api.domain.errors import InvalidFields, Violation
@@ -16,6 +16,8 @@ from services.api.domain.headers import (
     kept_headers,
     wrong_headers,
 )
+from services.api.domain.metadata import MAX_BYTES as MAX_METADATA_BYTES
+from services.api.domain.metadata import MAX_DEPTH, is_metadata
 from services.api.domain.values import is_one_line, parse_isrc, parse_md5
 from shared.origin import OriginRefused
 
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
 
 Text = str | Unset | None
 Time = timedelta | Unset | None
+Number = int | Unset | None
+Flag = bool | Unset | None
 Headers = SourceHeaders | Unset | None
+Metadata = Mapping[str, Any] | Unset | None
 
 MAX_SECONDS = 86_400
 """The longest recording: a day."""
@@ -107,13 +112,22 @@ class Reader:
 
     def fixed(self, field: str, value: object, known: Collection[str], present: str | None) -> None:
         """One of the known values, and of what exists already the present one."""
-        self._order.append(field)
-        if isinstance(value, Unset):
+        if self.is_missing(field, value) or isinstance(value, Unset):
             return
         if present is not None and value != present:
             self.refuse(field, "invalid", f"The {field} cannot be changed.")
         elif value not in known:
             self.refuse(field, "invalid", f"There is no such {field.replace('_', ' ')}.")
+
+    def one_of(self, field: str, value: object, known: Collection[str]) -> Text:
+        """One of the known values; empty and null both clear it."""
+
+        def parse(text: str) -> str | None:
+            if text not in known:
+                self.refuse(field, "invalid", f"The {field} is one of {', '.join(known)}.")
+            return text
+
+        return self.text(field, value, parse)
 
     def profile(self, field: str, value: object, known: Collection[str]) -> Text:
         """The name of a delivery profile that there is."""
@@ -125,6 +139,18 @@ class Reader:
             return text
 
         return self.text(field, value, parse)
+
+    def precision(self, field: str, value: object, allowed: int | None) -> Number:
+        """Bits of a sample: as many as masters of the type have; null clears it."""
+        if self.is_missing(field, value) or isinstance(value, Unset):
+            return UNSET
+        if value is None:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and value == allowed:
+            return value
+        have = f"have {allowed} bits" if allowed else "ask for no number of bits"
+        self.refuse(field, "invalid", f"Masters of this type {have}.")
+        return UNSET
 
     def headers(self, field: str, value: object) -> Headers:
         """Header fields by name; null and none at all both remove them; no value is told again."""
@@ -140,6 +166,26 @@ class Reader:
         for each in wrong:
             self.refuse(field, each.code, each.detail, each.name)
         return UNSET if wrong else kept_headers(value)
+
+    def flag(self, field: str, value: object) -> Flag:
+        """True or false; null clears it."""
+        if self.is_missing(field, value) or isinstance(value, Unset):
+            return UNSET
+        if value is None or isinstance(value, bool):
+            return value
+        self.refuse(field, "invalid", f"The {field.replace('_', ' ')} are true or false.")
+        return UNSET
+
+    def count(self, field: str, value: object, most: int) -> int | None:
+        """A number of bytes from 1 to ``most``; None for none and for 0."""
+        self._order.append(field)
+        if isinstance(value, Unset) or value is None or value == 0:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most:
+            return value
+        words = field.replace("_", " ")
+        self.refuse(field, "invalid", f"The {words} is at most {most} bytes.")
+        return None
 
     def seconds(self, field: str, value: object) -> Time:
         """A length in seconds, more than nothing and at most a day; null clears it."""
@@ -159,15 +205,30 @@ class Reader:
         self.refuse(field, "invalid", detail)
         return UNSET
 
-    def title(self, field: str, value: object, limit: int) -> Text:
-        """A text of at most so many characters, without leading or trailing blanks."""
+    def metadata(self, field: str, value: object) -> Metadata:
+        """A JSON object of the client's own; null clears it."""
+        if self.is_missing(field, value) or isinstance(value, Unset):
+            return UNSET
+        if value is None:
+            return None
+        if isinstance(value, dict) and is_metadata(value):
+            return value
+        detail = (
+            f"The {field.replace('_', ' ')} is an object of at most {MAX_METADATA_BYTES} bytes as"
+            f" JSON, {MAX_DEPTH} levels deep."
+        )
+        self.refuse(field, "invalid", detail)
+        return UNSET
+
+    def line(self, field: str, value: object, limit: int, *, strip: bool = True) -> Text:
+        """One line of at most so many characters, without leading or trailing blanks."""
 
         def parse(text: str) -> str | None:
-            title = text.strip()
-            if not (any(map(str.isprintable, title)) and is_one_line(title)):
-                self.refuse(field, "invalid", "A title is one line of printable text.")
-            if len(title) > limit:
-                self.refuse(field, "too_long", f"A title has at most {limit} characters.")
-            return title
+            line, words = text.strip() if strip else text, field.replace("_", " ")
+            if not (any(map(str.isprintable, line)) and is_one_line(line)):
+                self.refuse(field, "invalid", f"The {words} must be one line of printable text.")
+            if len(line) > limit:
+                self.refuse(field, "too_long", f"The {words} has at most {limit} characters.")
+            return line
 
         return self.text(field, value, parse)

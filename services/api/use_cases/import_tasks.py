@@ -7,24 +7,27 @@ a transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from uuid_utils.compat import uuid7
 
-from services.api.db import (
-    audit_rows,
-    record_rows,
-    task_rows,
-    track_rows,
-)
+from services.api.db import audit_rows, daily_rows, record_rows, task_rows
+from services.api.db.catalogue_rows import Home, pin_home, rows_of
 from services.api.domain import changes
 from services.api.domain.changes import UNSET, NewTask, TaskChange, Unset
-from services.api.domain.errors import InvalidFields, RelatedNotFound, Violation
+from services.api.domain.errors import (
+    InvalidFields,
+    RateLimited,
+    RelatedNotFound,
+    Violation,
+)
 from services.api.domain.headers import SourceHeaders
 from services.api.domain.lifecycle import Status
+from services.api.domain.nouns import TARGETS
 from services.api.domain.queries import TaskQuery
-from services.api.domain.task import DOLBY_ATMOS, MASTER_TYPES, Target, Task
-from services.api.use_cases import masters
+from services.api.domain.task import DOLBY_ATMOS, MASTER_TYPES, PRECISIONS, Target, Task
+from services.api.use_cases import masters, sources
 from services.api.use_cases.fields import Reader
 from services.api.use_cases.found import at_version, found
 from services.api.use_cases.once import WRITE_SCOPES, run_once, run_one_once
@@ -33,13 +36,13 @@ from services.api.use_cases.options import AT_ONCE, Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from services.api.db.executor import Executor, Transaction
     from services.api.db.task_rows import TaskRows
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal
+    from services.api.domain.uploads import Upload
     from services.api.use_cases.fields import Text
     from services.api.use_cases.operations import Operation
     from services.api.use_cases.vault import Vault
@@ -59,7 +62,8 @@ class TaskFields:
     """The values of a request as the client wrote them; UNSET where it wrote none.
 
     The ``master_type`` is that of a new task, Dolby Atmos if unset; it cannot be changed. The
-    ``source_headers`` may be secrets, so that the repr leaves them out.
+    ``source_headers`` may be secrets, so that the repr leaves them out. ``source_upload`` is the
+    stored upload that a new task has in the place of a source; it cannot be changed.
     """
 
     source_uri: object = UNSET
@@ -67,7 +71,9 @@ class TaskFields:
     declared_md5: object = UNSET
     target: Target | Unset | None = UNSET
     delivery_profile: object = UNSET
+    precision: object = UNSET
     master_type: object = UNSET
+    source_upload: object = UNSET
     source_headers: object = field(default=UNSET, repr=False)
 
 
@@ -76,7 +82,8 @@ class ImportTasks:
     """What clients can do with import tasks.
 
     ``profiles`` are the delivery profiles that there are. Of tasks of another master type than
-    ``only``, if it is set, nothing is known here.
+    those in ``only``, if it is set, nothing is known here. So many tasks as ``daily`` can be made
+    here in a day of UTC by each tenant, any number if it is None.
     """
 
     executor: Executor
@@ -84,7 +91,8 @@ class ImportTasks:
     policy: OriginPolicy
     profiles: Collection[str]
     vault: Vault
-    only: str | None = None
+    only: frozenset[str] | None = None
+    daily: int | None = None
 
     async def create(
         self,
@@ -97,10 +105,11 @@ class ImportTasks:
         """Make a task; it is durable when this answers.
 
         Raises InvalidFields with every violation, also for an ISRC that another valid record
-        holds, RelatedNotFound for a target that does not exist, and KeyReused.
+        holds, RelatedNotFound for a target that does not exist, KeyReused, and RateLimited until
+        tomorrow when all of today's were made.
         """
         unit = self.creating(who, fields, required=required)
-        asked = ("importTasks", "create", *self._told(fields))
+        asked = ("importTasks", "create", *self.told(fields))
         return await run_one_once(self.executor, who, options, asked, unit)
 
     async def batch_create(
@@ -118,7 +127,7 @@ class ImportTasks:
             )
         units = [self.creating(who, fields, required=required) for fields in batch]
         all_of_them = in_order([_whatever_came_before(unit) for unit in units])
-        asked = ("importTasks.batchCreate", *map(self._told, batch))
+        asked = ("importTasks.batchCreate", *map(self.told, batch))
         return await run_once(self.executor, who, options, asked, all_of_them)
 
     async def get(self, who: Principal, id_: UUID) -> Task:
@@ -131,7 +140,7 @@ class ImportTasks:
         """A page of the tenant's tasks, oldest first unless ordered otherwise."""
         who.require("tasks:read")
         if self.only is not None:
-            query = replace(query, master_types=frozenset({self.only}))
+            query = replace(query, master_types=self.only)
         return await self.executor.read(lambda c: task_rows.fetch_page(c, who.tenant, query))
 
     async def update(
@@ -152,7 +161,7 @@ class ImportTasks:
         when the task has another version than the one that is expected.
         """
         unit = self.updating(who, id_, fields, required=required, version=version)
-        asked = ("importTasks", "update", id_, *self._told(fields), version)
+        asked = ("importTasks", "update", id_, *self.told(fields), version)
         return await run_one_once(self.executor, who, options, asked, unit)
 
     async def delete(self, who: Principal, id_: UUID, *, version: int | None = None) -> None:
@@ -172,12 +181,17 @@ class ImportTasks:
         asked = ("importTasks", "retry", id_, version)
         return await run_one_once(self.executor, who, options, asked, unit)
 
+    def knows(self, master_type: str) -> bool:
+        """Whether tasks of this type are among those that are known here."""
+        return self.only is None or master_type in self.only
+
     def creating(self, who: Principal, fields: TaskFields, *, required: Collection[str]) -> Unit:
         """The unit of ``create``."""
         who.require(_WRITE)
 
         def unit(transaction: Transaction) -> Task:
-            values = self._read(transaction, who, fields, required, None)
+            upload = sources.lock(transaction, who.tenant, fields.source_upload)
+            values = self._read(transaction, who, fields, required, upload=upload)
             new = NewTask(
                 master_type=_type_of(fields),
                 source_uri=_set(values.source_uri),
@@ -185,11 +199,22 @@ class ImportTasks:
                 declared_md5=_set(values.declared_md5),
                 target=None if isinstance(values.target, Unset) else values.target,
                 delivery_profile=_set(values.delivery_profile),
+                source_upload_id=upload.id if upload else None,
+                precision=None if isinstance(values.precision, Unset) else values.precision,
             )
-            _check_target(transaction, who.tenant, new.target)
-            task = changes.create(
-                new, uuid7(), who.tenant, transaction.now(), transaction.traceparent
+            home = _pin_target(transaction, who.tenant, new.target)
+            now = transaction.now()
+            self._spend(transaction, who, now)
+            made = changes.create(
+                new,
+                uuid7(),
+                who.tenant,
+                now,
+                transaction.traceparent,
+                upload.master if upload else None,
             )
+            number = transaction.number(who.tenant, COLLECTION)
+            task = replace(made, number=number, **home._asdict())
             self.rows.insert(transaction, task)
             if isinstance(values.source_headers, SourceHeaders):
                 self.vault.keep(transaction, task, values.source_headers)
@@ -212,7 +237,7 @@ class ImportTasks:
 
         def unit(transaction: Transaction) -> Task:
             before = self._lock(transaction, who, id_, version)
-            wanted = self._read(transaction, who, fields, required, before)
+            wanted = self._read(transaction, who, fields, required, before=before)
             now = transaction.now()
             after = changes.change(before, wanted, now, transaction.traceparent)
             has_new_headers = self.vault.change(transaction, before, after, wanted.source_headers)
@@ -221,7 +246,8 @@ class ImportTasks:
             if after is before:
                 after = changes.touched(before, now)
             if after.target != before.target:
-                _check_target(transaction, who.tenant, after.target)
+                home = _pin_target(transaction, who.tenant, after.target)
+                after = replace(after, **home._asdict())
             is_linked_anew = (after.isrc, after.target) != (before.isrc, before.target)
             if after.status is Status.COMPLETED and is_linked_anew:
                 after = _replace_record(transaction, after, now)
@@ -249,14 +275,23 @@ class ImportTasks:
 
         def unit(transaction: Transaction) -> Task:
             before = self._lock(transaction, who, id_, version)
-            after = changes.retry(before, transaction.now(), transaction.traceparent)
+            master = sources.master_again(transaction, before)
+            after = changes.retry(before, transaction.now(), transaction.traceparent, master)
             self._save(transaction, before, after)
             _audit(transaction, who, "retry", id_)
             return after
 
         return unit
 
-    def _told(self, fields: TaskFields) -> tuple[object, ...]:
+    def _spend(self, transaction: Transaction, who: Principal, now: datetime) -> None:
+        if self.daily is None:
+            return
+        today = now.astimezone(UTC).date()
+        if daily_rows.count_one(transaction, who.tenant, today) > self.daily:
+            tomorrow = datetime.combine(today + timedelta(days=1), time(), UTC)
+            raise RateLimited(tomorrow - now)
+
+    def told(self, fields: TaskFields) -> tuple[object, ...]:
         """What a request wants, for telling requests apart."""
         return fields, self.vault.fingerprint(fields.source_headers)
 
@@ -266,12 +301,12 @@ class ImportTasks:
         return at_version(self._found(task_rows.lock(transaction, id_, who.tenant), id_), version)
 
     def _found(self, task: Task | None, id_: UUID) -> Task:
-        is_known = task is not None and self.only in {None, task.master_type}
+        is_known = task is not None and self.knows(task.master_type)
         return found(task if is_known else None, COLLECTION, id_)
 
     def _save(self, transaction: Transaction, before: Task, after: Task) -> None:
         self.rows.save(transaction, before, after)
-        masters.doom_left(transaction, before, after, after.updated_at)
+        masters.settle(transaction, before, after, after.updated_at)
 
     def _read(
         self,
@@ -279,9 +314,14 @@ class ImportTasks:
         who: Principal,
         fields: TaskFields,
         required: Collection[str],
-        before: Task | None,
+        *,
+        before: Task | None = None,
+        upload: Upload | None = None,
     ) -> TaskChange:
+        if upload or (before and before.source_upload_id):
+            required = {*required} - {"source_uri"}
         reader = Reader(required, creating=before is None)
+        present = before.master_type if before else None
         change = TaskChange(
             source_uri=reader.source_uri("source_uri", fields.source_uri, self.policy),
             isrc=reader.isrc("isrc", fields.isrc),
@@ -290,11 +330,18 @@ class ImportTasks:
             delivery_profile=reader.profile(
                 "delivery_profile", fields.delivery_profile, self.profiles
             ),
+            precision=reader.precision(
+                "precision", fields.precision, PRECISIONS.get(present or _type_of(fields))
+            ),
             source_headers=reader.headers("source_headers", fields.source_headers),
         )
+        if before is None:
+            sources.judge_new(transaction, reader, upload, change)
+        else:
+            sources.judge_change(reader, fields.source_upload, change, before)
         reader.is_missing("target", fields.target)
-        present = before.master_type if before else None
-        reader.fixed("master_type", fields.master_type, MASTER_TYPES, present)
+        known = [each for each in MASTER_TYPES if self.knows(each)]
+        reader.fixed("master_type", fields.master_type, known, present)
         isrc, id_ = _set(change.isrc), before.id if before else None
         if (
             isrc
@@ -319,12 +366,15 @@ def _type_of(fields: TaskFields) -> str:
     return DOLBY_ATMOS if isinstance(fields.master_type, Unset) else str(fields.master_type)
 
 
-def _check_target(transaction: Transaction, tenant: str, target: Target | None) -> None:
+def _pin_target(transaction: Transaction, tenant: str, target: Target | None) -> Home:
+    """Keep the target, and where it belongs. Raises RelatedNotFound."""
     if target is None:
-        return
-    known = target.type == track_rows.COLLECTION
-    if not known or not track_rows.pin(transaction, tenant, target.id):
+        return Home(None, None)
+    known = target.type in TARGETS
+    item = rows_of(target.type).pin(transaction, tenant, target.id) if known else None
+    if item is None:
         raise RelatedNotFound("target", target.type, target.id)
+    return pin_home(transaction, item)
 
 
 def _replace_record(transaction: Transaction, task: Task, now: datetime) -> Task:

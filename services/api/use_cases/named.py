@@ -47,8 +47,16 @@ async def all_named(
 ) -> AsyncIterator[Named]:
     """What the database names, of a tenant or of all; of records only those since a moment."""
     tenants = [tenant] if tenant is not None else await executor.read(named_rows.tenants)
+    of_records = partial(named_rows.page_of_records, since=since)
     for each in tenants:
-        for page in (partial(named_rows.page_of_records, since=since), named_rows.page_of_tasks):
+        for page in (
+            of_records,
+            named_rows.page_of_tasks,
+            named_rows.page_of_uploads,
+            named_rows.page_of_renditions,
+            named_rows.page_of_covers,
+            named_rows.page_of_thumbnails,
+        ):
             async for named in _pages(executor, each, page):
                 yield named
 

@@ -6,26 +6,50 @@ import hashlib
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from services.api.db import idempotency_rows, snapshots
-from services.api.domain.catalogue import Track
+from services.api.domain.catalogue import Item
+from services.api.domain.jobs import Job
+from services.api.domain.nouns import NOUNS
+from services.api.domain.publishing import Publication, PublishJob
 from services.api.domain.subscriptions import Delivery, Subscription
 from services.api.domain.task import Task
+from services.api.domain.upload_sessions import UploadSession
+from services.api.domain.upload_tracks import UploadTrack
+from services.api.domain.uploads import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from services.api.db.executor import Executor, Transaction
-    from services.api.db.snapshots import Item
+    from services.api.db.snapshots import Thing
     from services.api.domain.principal import Principal
     from services.api.use_cases.options import Options
 
-T = TypeVar("T", bound="tuple[Item, ...]")
-Noun = TypeVar("Noun", Task, Track, Subscription, Delivery)
+T = TypeVar("T", bound="tuple[Thing, ...]")
+One = TypeVar(
+    "One",
+    bound=Task
+    | Item
+    | Subscription
+    | Delivery
+    | Upload
+    | UploadSession
+    | UploadTrack
+    | Job
+    | PublishJob
+    | Publication,
+)
 
-WRITE_SCOPES = {
+WRITE_SCOPES: Mapping[type, str] = {
+    **{noun.type: noun.writing for noun in NOUNS},
     Task: "tasks:write",
-    Track: "tracks:write",
     Subscription: "subscriptions:write",
     Delivery: "subscriptions:write",
+    Upload: "uploads:write",
+    UploadSession: "uploads:write",
+    UploadTrack: "uploads:write",
+    Job: "uploads:write",
+    PublishJob: "publishing:write",
+    Publication: "publishing:write",
 }
 
 
@@ -65,18 +89,18 @@ async def run_one_once(
     who: Principal,
     options: Options,
     request: object,
-    unit: Callable[[Transaction], Noun],
-) -> Noun:
+    unit: Callable[[Transaction], One],
+) -> One:
     """Run a unit that gives one item, as ``run_once``."""
 
-    def alone(transaction: Transaction) -> tuple[Noun]:
+    def alone(transaction: Transaction) -> tuple[One]:
         return (unit(transaction),)
 
     (item,) = await run_once(executor, who, options, request, alone)
     return item
 
 
-def _again(who: Principal, item: Item) -> Item:
-    if item is not None:
-        who.require(WRITE_SCOPES[type(item)])
-    return item
+def _again(who: Principal, thing: Thing) -> Thing:
+    if thing is not None:
+        who.require(WRITE_SCOPES[type(thing)])
+    return thing

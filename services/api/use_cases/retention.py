@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.api.db import (
@@ -13,17 +14,20 @@ from services.api.db import (
     clock,
     delivery_rows,
     idempotency_rows,
+    job_rows,
     record_rows,
     report_rows,
     task_rows,
 )
+from services.api.domain.jobs import KEPT as JOBS_KEPT
 from services.api.domain.lifecycle import FAILED
 from services.api.domain.principal import Principal
-from services.api.use_cases import dead_letters, masters
+from services.api.domain.upload_sessions import KEPT
+from services.api.use_cases import dead_letters, masters, upload_sessions, uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from uuid import UUID
 
     from sqlalchemy import Connection
@@ -61,6 +65,9 @@ class Retention:
             ("audit", self.keep.audit, audit_rows.forget),
             ("dead_letters", self.keep.dead_letters, dead_letters.forget),
             ("deliveries", self.keep.deliveries, delivery_rows.forget),
+            ("uploads", timedelta(0), uploads.forget),
+            ("upload_sessions", KEPT, upload_sessions.forget),
+            ("jobs", JOBS_KEPT, job_rows.forget),
         ]
         pruned = Counter(reports=await self._prune_reports(), tasks=await self._prune_tasks())
         for kind, age, forget in aged:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from random import SystemRandom
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from services.api.db import header_rows, report_rows, settings_rows, task_rows, track_rows
-from services.api.domain.lifecycle import Stage, Status
-from services.api.domain.runs import (
-    Accepted,
-    Decision,
-    Go,
-    Limits,
-    Outcome,
-    Refused,
-    Rules,
-    Run,
-    Stop,
-    Stored,
-)
+from services.api.domain.lifecycle import Stage
+from services.api.domain.runs import Decision, Limits, Outcome, Run, RunRules, Stop
 from services.api.domain.silence import Silence
-from services.api.use_cases import masters
+from services.api.domain.work import Work
+from services.api.use_cases.publication_runs import PublicationRuns
+from services.api.use_cases.task_runs import TENANT_BUSY, TaskRuns
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,11 +19,34 @@ if TYPE_CHECKING:
     from services.api.db.executor import Executor, Transaction
     from services.api.db.task_rows import TaskRows
     from services.api.domain.keeping import Age
-    from services.api.domain.task import Task
     from services.api.use_cases.downloads import Downloads
 
-TENANT_BUSY: Final = "tenant_busy"
-_random = SystemRandom()
+__all__ = ["TENANT_BUSY", "Runs"]
+
+W = TypeVar("W", bound=Work)
+
+
+class WorkRuns(Protocol[W]):
+    """One kind of what runs work on, in transactions of ``Runs``."""
+
+    def rules(self, limits: Limits, trust_silence_from: datetime) -> RunRules[W]:
+        """The rules of its stages."""
+
+    def lock(self, transaction: Transaction, id_: UUID) -> W | None:
+        """The one whose row nobody else can change until the commit."""
+
+    def save(self, transaction: Transaction, before: W, after: W, now: datetime) -> None:
+        """Write what has changed, and what follows from that."""
+
+    def start(
+        self, transaction: Transaction, before: W, after: W, silence: Silence, now: datetime
+    ) -> Decision:
+        """Let a run go that may, with all that it needs; write what has changed."""
+
+    def end(
+        self, transaction: Transaction, before: W | None, run: Run, outcome: Outcome, rules: Any
+    ) -> bool:
+        """Apply how a run ended; False when it was stale and changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +54,10 @@ class Runs:
     """The API's half of every run."""
 
     executor: Executor
-    rows: TaskRows
     limits: Limits
     silence: Silence
-    downloads: Downloads
-    keep_superseded: Age
+    tasks: TaskRuns
+    publications: PublicationRuns
 
     @classmethod
     def start(
@@ -59,120 +70,69 @@ class Runs:
     ) -> Runs:
         """Begin to decide; silence from before this moment proves nothing."""
         silence = Silence.proves_after(limits.lease)
-        return cls(executor, rows, limits, silence, downloads, keep_superseded)
+        tasks = TaskRuns(rows, downloads, keep_superseded)
+        return cls(executor, limits, silence, tasks, PublicationRuns(downloads))
 
-    def _rules(self, now: datetime) -> Rules:
-        return Rules(limits=self.limits, trust_silence_from=self.silence.is_proof_from(now))
-
-    async def claim(self, task_id: UUID, run: Run) -> Decision:
+    async def claim(self, id_: UUID, run: Run) -> Decision:
         """Decide whether a run may start; the same run gets the same answer."""
+        runs = self._runs_of(run.stage)
 
         def unit(transaction: Transaction) -> Decision:
-            task = task_rows.lock(transaction, task_id)
-            if task is None:
+            work = runs.lock(transaction, id_)
+            if work is None:
                 return Stop("gone")
             now = transaction.now()
-            after, decision = self._rules(now).claim(task, run, now)
-            if isinstance(decision, Go) and run.stage is Stage.DOWNLOAD and after is not task:
-                trusts = self.silence.is_proof()
-                busy = self.downloads.busy(transaction, task, now, trust_silence=trusts)
-                if busy is not None:  # in the row: a command that waits would keep others out
-                    self.rows.save(transaction, task, Rules.wait(task, now + busy))
-                    return Stop(TENANT_BUSY)
-            self._save(transaction, task, after, now)
-            if not isinstance(decision, Go):
-                return decision
-            if run.stage is Stage.DOWNLOAD:
-                return self._equipped(transaction, decision, now)
-            return _informed(transaction, decision)
+            after, refusal = self._rules(runs, now).decide(work, run, now)
+            if refusal is None:
+                return runs.start(transaction, work, after, self.silence, now)
+            runs.save(transaction, work, after, now)
+            return refusal
 
         return await self.executor.write(unit)
 
-    def _equipped(self, transaction: Transaction, go: Go, now: datetime) -> Decision:
-        """With what a download needs; without that the task fails, as it would with any run."""
-        equipped = self.downloads.equip(transaction, go)
-        if isinstance(equipped, Go):
-            return equipped
-        self._save(transaction, go.task, self._rules(now).fail(go.task, equipped, now), now)
-        return Stop(equipped["code"])
-
-    async def progress(
-        self, task_id: UUID, run: Run, done_bytes: int, total_bytes: int | None
-    ) -> bool:
+    async def progress(self, id_: UUID, run: Run, done_bytes: int, total_bytes: int | None) -> bool:
         """Renew the run's claim; False when it has none: the run must stop."""
+        runs = self._runs_of(run.stage)
 
         def unit(transaction: Transaction) -> bool:
-            task = task_rows.lock(transaction, task_id)
-            if task is None:
+            work = runs.lock(transaction, id_)
+            if work is None:
                 return False
             now = transaction.now()
-            after = self._rules(now).progress(task, run, done_bytes, total_bytes, now)
+            after = self._rules(runs, now).progress(work, run, done_bytes, total_bytes, now)
             if after is None:
                 return False
-            self.rows.save(transaction, task, after)
+            runs.save(transaction, work, after, now)
             return True
 
         return await self.executor.write(unit)
 
-    async def report(self, task_id: UUID, run: Run, outcome: Outcome) -> bool:
+    async def report(self, id_: UUID, run: Run, outcome: Outcome) -> bool:
         """Apply how a run ended; False when it was stale and changed nothing."""
+        runs = self._runs_of(run.stage)
 
         def unit(transaction: Transaction) -> bool:
-            task = task_rows.lock(transaction, task_id)
-            now = transaction.now()
-            allowed = self._allowed(transaction, task, outcome)
-            rules = self._rules(now)
-            after = task and rules.report(task, run, allowed, now, _random.random())
-            if isinstance(outcome, Stored) and (after is None or allowed is not outcome):
-                # Nobody will ever read what a stale run stored, or one that stored too much.
-                masters.doom(transaction, {outcome.master.blob_key}, now)
-            if task is None or after is None:
-                return False
-            if after.status is Status.COMPLETED:
-                recorded = masters.replace_record(transaction, after, now, self.keep_superseded)
-                after = recorded or rules.lose_isrc(after)
-            if after.status is Status.COMPLETED:  # there is nothing left to fetch
-                header_rows.remove(transaction, task.id)
-            self._save(transaction, task, after, now)
-            if after.has_report and isinstance(outcome, (Accepted, Refused)):
-                report_rows.insert(transaction, after, outcome.report, now)
-            return True
+            work = runs.lock(transaction, id_)
+            rules = self._rules(runs, transaction.now())
+            return runs.end(transaction, work, run, outcome, rules)
 
         return await self.executor.write(unit)
 
-    async def give_up(self, task_id: UUID, run: Run) -> None:
-        """Fail the task of a run whose report cannot be understood or applied."""
+    async def give_up(self, id_: UUID, run: Run) -> None:
+        """Fail what a run worked on whose report cannot be understood or applied."""
+        runs = self._runs_of(run.stage)
 
         def unit(transaction: Transaction) -> None:
-            task = task_rows.lock(transaction, task_id)
+            work = runs.lock(transaction, id_)
             now = transaction.now()
-            rules = self._rules(now)
-            if task is not None and rules.holds(task, run):
-                self._save(transaction, task, rules.give_up(task, now), now)
+            rules = self._rules(runs, now)
+            if work is not None and rules.holds(work, run):
+                runs.save(transaction, work, rules.give_up(work, now), now)
 
         await self.executor.write(unit)
 
-    def _allowed(self, transaction: Transaction, task: Task | None, outcome: Outcome) -> Outcome:
-        """The outcome, or its refusal where it would store more than the tenant may."""
-        if task is None or not isinstance(outcome, Stored):
-            return outcome
-        problem = self.downloads.too_much(transaction, task, outcome.master.size_bytes)
-        return outcome if problem is None else Refused(problems=(problem,))
+    def _runs_of(self, stage: Stage) -> WorkRuns[Any]:
+        return self.publications if stage is Stage.PUBLISH else self.tasks
 
-    def _save(self, transaction: Transaction, before: Task, after: Task, now: datetime) -> None:
-        self.rows.save(transaction, before, after)
-        masters.doom_left(transaction, before, after, now)
-
-
-def _informed(transaction: Transaction, go: Go) -> Go:
-    """With what the tenant has chosen and the target's track knows."""
-    task, connection = go.task, transaction.connection
-    settings = settings_rows.find(connection, task.tenant)
-    track = None
-    if task.target is not None and task.target.type == track_rows.COLLECTION:
-        track = track_rows.find(connection, task.tenant, task.target.id)
-    return replace(
-        go,
-        delivery_profile=task.delivery_profile or settings.delivery_profile,
-        stereo_duration=track.stereo_duration if track else None,
-    )
+    def _rules(self, runs: WorkRuns[Any], now: datetime) -> RunRules[Any]:
+        return runs.rules(self.limits, self.silence.is_proof_from(now))

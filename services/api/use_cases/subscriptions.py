@@ -32,7 +32,6 @@ from services.api.use_cases.fields import Reader
 from services.api.use_cases.found import at_version, found
 from services.api.use_cases.once import WRITE_SCOPES, run_one_once
 from services.api.use_cases.options import AT_ONCE, Options
-from services.api.use_cases.targets import TargetRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,14 +265,7 @@ class Subscriptions:
 
     def _read(self, fields: SubscriptionFields, *, creating: bool) -> _Values:
         reader = Reader({"target"}, creating=creating)
-
-        def target(text: str) -> str | None:
-            try:
-                return self.targets.canonical(text)
-            except TargetRefused as refused:
-                reader.refuse("target", refused.code, refused.detail)
-                return None
-
+        target = self.targets.reader(reader, "target")
         values = _Values(
             target=reader.text("target", fields.target, target),
             event_types=_event_types(reader, fields.event_types),

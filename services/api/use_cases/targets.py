@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from services.api.domain.errors import InvalidFields, Violation
 from services.api.domain.subscriptions import is_mail
 from shared.origin import OriginPolicy, OriginRefused
 from shared.origin.hosts import canonical_host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.api.use_cases.fields import Reader
 
 _MAX_LOCAL = 64
 # RFC 5321 §4.1.2 dot-string, of what a mailto URI need not escape (RFC 6068 §2).
@@ -46,6 +52,28 @@ class Targets:
             return self.canonical(text)
         except TargetRefused as refused:
             raise InvalidFields(Violation(field_, refused.code, refused.detail)) from refused
+
+    def reader(self, reader: Reader, field_: str) -> Callable[[str], str | None]:
+        """What reads a target of this field; what is refused is noted."""
+
+        def parse(text: str) -> str | None:
+            try:
+                return self.canonical(text)
+            except TargetRefused as refused:
+                reader.refuse(field_, refused.code, refused.detail)
+                return None
+
+        return parse
+
+    def mail_reader(self, reader: Reader, field_: str) -> Callable[[str], str | None]:
+        """What reads a mail address of this field, without a scheme."""
+        target = self.reader(reader, field_)
+
+        def parse(text: str) -> str | None:
+            canonical = target(f"mailto:{text}")
+            return canonical and canonical.removeprefix("mailto:")
+
+        return parse
 
     def _canonical_mail(self, address: str) -> str:
         if not self.mail:

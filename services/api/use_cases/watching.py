@@ -87,7 +87,7 @@ class Watching:
             while True:
                 async for found in self._since((max(latest[0] - OVERLAP, floor), _FIRST), who):
                     latest = max(latest, found.moment)
-                    if self.import_tasks.only not in {None, found.master_type}:
+                    if not self.import_tasks.knows(found.master_type):
                         continue
                     if sent.get(found.moment[1], (0, floor))[0] < found.version:
                         sent[found.moment[1]] = (found.version, found.moment[0])

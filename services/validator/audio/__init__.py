@@ -2,8 +2,4 @@
 
 from __future__ import annotations
 
-import os
-
-# The products are small: more threads would spend twice the processor's time to be no faster.
-# OpenBLAS reads this once, when NumPy is first imported.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import shared.adm  # noqa: F401 - it says how many threads NumPy takes, before NumPy is imported

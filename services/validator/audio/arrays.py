@@ -1,20 +1,20 @@
-"""Blocks of samples, and the few operations on them that every part needs.
+"""The few operations on blocks of samples that every part needs.
 
-A block is an array of frames x channels. Windows are short runs of frames whose absolute peak is
+Windows are short runs of frames whose absolute peak is
 found once and then answers most questions: silence, clipping, and where a true peak can be.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Block: TypeAlias = npt.NDArray[np.float32]
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Indices: TypeAlias = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    from shared.adm.arrays import Block
+
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 HOPS_PER_SECOND = 10

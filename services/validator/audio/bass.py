@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.validator.audio.arrays import Block, Doubles, run_frames
+from services.validator.audio.arrays import run_frames
 from services.validator.audio.filters import BlockFilter, high_pass
+
+if TYPE_CHECKING:
+    from shared.adm.arrays import Block, Doubles
 
 LIMIT_HERTZ = 200.0
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from services.validator.audio.arrays import Block, Doubles
+    from shared.adm.arrays import Block, Doubles
 
 _ORDER = 4
 _GROUP = 10

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.validator.audio.arrays import HOPS_PER_SECOND, Block, Doubles, hop_frames, run_frames
+from services.validator.audio.arrays import HOPS_PER_SECOND, hop_frames, run_frames
 from services.validator.audio.filters import BlockFilter, k_weighting
 from services.validator.audio.measurement import Moment
+
+if TYPE_CHECKING:
+    from shared.adm.arrays import Block, Doubles
 
 ABSOLUTE_GATE = -70.0
 MOMENTARY_HOPS = 4

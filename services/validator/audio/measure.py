@@ -9,7 +9,6 @@ import numpy as np
 
 from services.validator.audio.arrays import (
     HOPS_PER_SECOND,
-    Block,
     decibels,
     divisor,
     hop_frames,
@@ -26,18 +25,19 @@ from services.validator.audio.measurement import (
     AudioMeasurement,
     Track,
 )
-from services.validator.audio.panner import LFE_LABELS, SPEAKERS, WEIGHTS
-from services.validator.audio.pcm import Pcm
-from services.validator.audio.render import Renderer
-from services.validator.audio.routes import BedRoute
 from services.validator.audio.tracks import Tracks
 from services.validator.audio.true_peak import TruePeakMeter
+from shared.adm.panner import LFE_LABELS, SPEAKERS, WEIGHTS
+from shared.adm.pcm import Pcm
+from shared.adm.render import Renderer
+from shared.adm.routes import BedRoute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from services.validator.audio.routes import Route
-    from services.validator.formats.source import Source
+    from shared.adm.arrays import Block
+    from shared.adm.routes import Route
+    from shared.adm.source import Source
 
 # Samples of all channels that are worked on at once: what stays in the cache of one core.
 _CACHED_SAMPLES = 1 << 17

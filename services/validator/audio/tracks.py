@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from services.validator.audio.arrays import Block, Flags, Indices
+    from services.validator.audio.arrays import Flags
+    from shared.adm.arrays import Block, Indices
 
 # Fewer samples at full scale in a row are a peak that just fits.
 CLIPPED_SAMPLES = 3

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.validator.audio.arrays import Block, Indices, window_frames, window_peaks
+from services.validator.audio.arrays import window_frames, window_peaks
+
+if TYPE_CHECKING:
+    from shared.adm.arrays import Block, Indices
 
 _TAPS = 49
 _FOURFOLD_BELOW = 96_000

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from services.validator.formats.ac4_dac4 import Dac4, parse_dac4
 from services.validator.formats.ac4_presentation import Coding
 from services.validator.formats.ac4_stream import Ac4Stream
-from services.validator.formats.source import FormatError
 from services.validator.rules import load
+from shared.adm.source import FormatError
 from shared.problems import Format
 
 if TYPE_CHECKING:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from services.validator.decoding import decode_flac
 from services.validator.formats.flac import check_first_frame, read_flac
 from services.validator.formats.kinds import Kind
-from services.validator.formats.riff import Fmt, read_riff, wave_format
-from services.validator.formats.source import FormatError
 from services.validator.rules import load
 from services.validator.rules.audio_file import (
     NUMBERS,
@@ -18,13 +16,15 @@ from services.validator.rules.audio_file import (
     WaveLayout,
 )
 from services.validator.rules.delivery import Misdeclared
+from shared.adm.riff import Fmt, read_riff, wave_format
+from shared.adm.source import FormatError
 from shared.problems import Format
 
 if TYPE_CHECKING:
     from services.validator.formats.flac import StreamInfo
     from services.validator.formats.kinds import Recognised
-    from services.validator.formats.source import Source
     from services.validator.verdict import Verdict
+    from shared.adm.source import Source
 
 load("wave")
 

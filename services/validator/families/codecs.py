@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from services.validator.formats.mp4 import Track
-    from services.validator.formats.source import Source
     from services.validator.verdict import Verdict
+    from shared.adm.source import Source
 
     Frames = Iterable[tuple[int, bytes]]
     Judge = Callable[[Frames, Recognised, Track | None, Verdict], None]

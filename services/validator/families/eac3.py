@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from services.validator.formats.dec3 import Dec3, parse_dec3
 from services.validator.formats.eac3_stream import Eac3Stream, read_stream
-from services.validator.formats.source import FormatError
 from services.validator.rules import load
+from shared.adm.source import FormatError
 from shared.problems import Format
 
 if TYPE_CHECKING:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from services.validator.formats.iso_video import read_movie
 from services.validator.formats.kinds import MP4
-from services.validator.formats.source import FormatError
 from services.validator.rules.delivery import Misdeclared
 from services.validator.rules.motion_art import MotionArt, codec_name
+from shared.adm.source import FormatError
 from shared.problems import Format
 
 if TYPE_CHECKING:
     from services.validator.formats.kinds import Recognised
-    from services.validator.formats.source import Source
     from services.validator.verdict import Verdict
+    from shared.adm.source import Source
 
 
 def judge_motion_art(source: Source, recognised: Recognised, verdict: Verdict) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from services.validator.families.codecs import judge_track
 from services.validator.formats import mp4
 from services.validator.formats.kinds import CODED
-from services.validator.formats.source import FormatError, Source
 from services.validator.rules.mp4 import Mp4File
+from shared.adm.source import FormatError, Source
 
 if TYPE_CHECKING:
     from services.validator.formats.kinds import Recognised

@@ -11,8 +11,8 @@ from services.validator.formats.kinds import CODED
 from services.validator.formats.mpeg_ts import Layout, TransportStream
 from services.validator.formats.pes import elementary
 from services.validator.formats.recognise_ts import choose
-from services.validator.formats.source import FormatError, Source
 from services.validator.rules import load
+from shared.adm.source import FormatError, Source
 
 if TYPE_CHECKING:
     from services.validator.formats.kinds import Recognised

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from services.validator.formats.cues import read_text
 from services.validator.formats.kinds import Kind
-from services.validator.formats.source import FormatError
 from services.validator.formats.srt import read_srt
 from services.validator.formats.webvtt import looks_like_webvtt, read_webvtt
 from services.validator.rules.delivery import Misdeclared
 from services.validator.rules.subtitles import SubtitleText
+from shared.adm.source import FormatError
 from shared.problems import Format
 
 if TYPE_CHECKING:
     from services.validator.formats.kinds import Recognised
-    from services.validator.formats.source import Source
     from services.validator.verdict import Verdict
+    from shared.adm.source import Source
 
 # What text is taken for when it is coded otherwise, or when nothing else is known of it.
 _TEXTS = {"text file", "file of no known kind"}

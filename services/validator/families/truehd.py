@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.source import FormatError
 from services.validator.formats.truehd_dmlp import Dmlp, parse_dmlp
 from services.validator.formats.truehd_stream import TruehdStream
 from services.validator.rules import load
+from shared.adm.source import FormatError
 from shared.problems import Format
 
 if TYPE_CHECKING:

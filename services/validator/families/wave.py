@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import Adm
 from services.validator.formats.adm_bwf import read_adm_master
-from services.validator.formats.chna import Chna
-from services.validator.formats.riff import Fmt, RiffFile, read_riff, wave_format
-from services.validator.formats.source import FormatError
-from services.validator.formats.trajectories import Trajectories
 from services.validator.rules import load
 from services.validator.rules.blocks_judge import BlockJudge
+from shared.adm.chna import Chna
+from shared.adm.model import Adm
+from shared.adm.riff import Fmt, RiffFile, read_riff, wave_format
+from shared.adm.source import FormatError
+from shared.adm.trajectories import Trajectories
 
 if TYPE_CHECKING:
     from services.validator.formats.adm_bwf import AdmMaster
-    from services.validator.formats.blocks import Block, Run
     from services.validator.formats.recognise import Recognised
-    from services.validator.formats.source import Source
     from services.validator.verdict import Verdict
+    from shared.adm.blocks import Block, Run
+    from shared.adm.source import Source
 
 load("wave", "pcm", "timing", "chna", "dolby_metadata", "dolby_delivery", "axml_encoding")
 load("adm", "adm_beds", "adm_chain", "adm_identifiers", "adm_presence", "adm_references")
@@ -69,8 +69,8 @@ def _judge_master(source: Source, riff: RiffFile, fmt: Fmt, verdict: Verdict) ->
 def _listen(source: Source, master: AdmMaster, verdict: Verdict) -> None:
     # Imported when it is needed: the structure path stays light.
     from services.validator.audio.measure import measure
-    from services.validator.audio.routing import routes_of
     from services.validator.rules.audio import Audio
+    from shared.adm.routing import routes_of
 
     data, fmt, asked = master.riff.chunk("data"), master.fmt, verdict.asked
     if data is None or not isinstance(master.adm, Adm) or not isinstance(master.chna, Chna):

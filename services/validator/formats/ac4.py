@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.validator.formats.crc16 import crc16
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 HEADER_BYTES = 7
 _SYNC, _SYNC_WITH_CRC = b"\xac\x40", b"\xac\x41"

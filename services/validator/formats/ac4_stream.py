@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from services.validator.formats import ac4
 from services.validator.formats.ac4_presentation import Coding, coding_of, says_atmos, substreams_of
 from services.validator.formats.ac4_toc import Toc, parse_toc
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from services.validator.formats.ac4_dac4 import Dac4

@@ -15,7 +15,7 @@ from services.validator.formats.ac4_bits import (
 )
 from services.validator.formats.ac4_groups import Group, GroupContext, parse_group
 from services.validator.formats.bits import BitReader
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from services.validator.formats.adm import Adm
-from services.validator.formats.axml import read_axml
-from services.validator.formats.chna import Chna, read_chna
 from services.validator.formats.dbmd import Dbmd, read_dbmd
-from services.validator.formats.source import FormatError, Source
+from shared.adm.axml import read_axml
+from shared.adm.chna import Chna, read_chna
+from shared.adm.model import Adm
+from shared.adm.source import FormatError, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.validator.formats.blocks import Block, Run
-    from services.validator.formats.riff import Chunk, Fmt, RiffFile
+    from shared.adm.blocks import Block, Run
+    from shared.adm.riff import Chunk, Fmt, RiffFile
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 
 class BitReader:

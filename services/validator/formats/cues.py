@@ -6,15 +6,17 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
 MAX_BYTES = 2 << 20
 ARROW = "-->"
+SUBRIP = "SubRip"
+WEBVTT = "WebVTT"
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 Lines = list[tuple[int, str]]

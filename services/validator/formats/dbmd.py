@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
-    from services.validator.formats.riff import Chunk
-    from services.validator.formats.source import Source
+    from shared.adm.riff import Chunk
+    from shared.adm.source import Source
 
 MAX_DBMD_BYTES = 1 << 20
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.validator.formats.bits import BitReader
 from services.validator.formats.crc16 import crc16
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 SYNC = b"\x0b\x77"
 INDEPENDENT, DEPENDENT, CONVERTED = 0, 1, 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.validator.formats import eac3, emdf
 from services.validator.formats.dec3 import Dec3, Substream
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

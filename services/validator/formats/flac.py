@@ -8,10 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from services.validator.formats.crc16 import crc16
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
 MAGIC = b"fLaC"
 MAX_METADATA_BLOCKS = 1024

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
 PIECE_BYTES = 1 << 20
 MAX_FRAME_BYTES = 1 << 20

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from services.validator.formats.mp4 import Box, BoxFile, boxes, child, inner, payload
 from services.validator.formats.mp4_samples import entries, words
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
 _ENTRY_BYTES = 78
 _PASP_BYTES = 8

@@ -6,12 +6,12 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
 # An hour of fragments of one frame each.
 MAX_BOXES = 1_000_000

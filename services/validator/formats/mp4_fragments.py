@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.validator.formats.mp4 import MAX_OFFSET, Box, BoxFile, Track, child, inner, payload
 from services.validator.formats.mp4_samples import words
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 _BASE_DATA_OFFSET = 0x1
 _DESCRIPTION_INDEX = 0x2

@@ -6,7 +6,7 @@ import sys
 from array import array
 
 from services.validator.formats.mp4 import MAX_OFFSET, Box, BoxFile, Track, child, payload
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 _MAX_EDITS = 1024
 

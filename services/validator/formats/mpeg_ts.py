@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
 CONTAINER = "MPEG-TS"
 MAX_KEPT = 8

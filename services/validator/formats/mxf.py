@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
 PARTITION_KEY = bytes.fromhex("060e2b34020501010d01020101")
 IAB, ADM, PCM = "IAB", "PCM with ADM", "PCM"

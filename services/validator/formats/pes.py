@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.validator.formats import mpeg_ts
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from services.validator.formats.mpeg_ts import Packet, TransportStream
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
 _START_CODE = b"\0\0\1"
 _FIXED_HEAD = 9

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.validator.formats.kinds import MP4, MPEG_TS, Kind, Recognised
-from services.validator.formats.riff import FORMS
-from services.validator.formats.source import Source, open_source
+from shared.adm.riff import FORMS
+from shared.adm.source import Source, open_source
 
 if TYPE_CHECKING:
     from pathlib import Path

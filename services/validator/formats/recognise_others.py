@@ -16,7 +16,7 @@ from services.validator.formats.signatures import (
     SIGNATURES,
     SINGLE_FILE,
 )
-from services.validator.formats.source import FormatError, Source
+from shared.adm.source import FormatError, Source
 
 if TYPE_CHECKING:
     from services.validator.formats.mpeg_ts import Layout

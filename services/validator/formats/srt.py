@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from services.validator.formats.cues import Subtitles, blocks, lines, read_cue
+from services.validator.formats.cues import SUBRIP, Subtitles, blocks, lines, read_cue
 
 _TIME = r"(\d{2,9}):([0-5]\d):([0-5]\d),(\d{3})"
 _TIMING = re.compile(rf"{_TIME}[ \t]+-->[ \t]+{_TIME}", re.ASCII)
@@ -12,7 +12,7 @@ _TIMING = re.compile(rf"{_TIME}[ \t]+-->[ \t]+{_TIME}", re.ASCII)
 
 def read_srt(text: str) -> Subtitles:
     """Read all cues of a text."""
-    result = Subtitles("SubRip")
+    result = Subtitles(SUBRIP)
     for block in blocks(lines(text)):
         cue = read_cue(block, _TIMING)
         if cue is None:

@@ -6,9 +6,9 @@ import struct
 from dataclasses import dataclass
 
 from services.validator.formats.bits import BitReader
-from services.validator.formats.source import FormatError
 from services.validator.formats.truehd_checksums import CHECK_BYTES, nibble_ok, restart_ok
 from services.validator.formats.truehd_sync import SYNC, MajorSync, parse_major_sync
+from shared.adm.source import FormatError
 
 HEADER_BYTES = 4
 _LENGTH_MASK = 0xFFF

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.validator.formats.source import FormatError
 from services.validator.formats.truehd import AccessUnit, parse_unit
 from services.validator.formats.truehd_checksums import MAX_KEPT, SubstreamChecks
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from services.validator.formats.truehd_dmlp import Dmlp

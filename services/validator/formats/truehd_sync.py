@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.validator.formats.bits import BitReader
-from services.validator.formats.source import FormatError
 from services.validator.formats.truehd_checksums import CHECK_BYTES, sync_ok
+from shared.adm.source import FormatError
 
 SYNC = b"\xf8\x72\x6f\xba"
 _SIGNATURE = b"\xb7\x52"

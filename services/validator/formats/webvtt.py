@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from services.validator.formats.cues import ARROW, Subtitles, blocks, lines, read_cue
+from services.validator.formats.cues import ARROW, WEBVTT, Subtitles, blocks, lines, read_cue
 
 _TIME = r"(?:(\d{2,9}):)?([0-5]\d):([0-5]\d)\.(\d{3})"
 _TIMING = re.compile(rf"{_TIME}[ \t]+-->[ \t]+{_TIME}(?:[ \t]+\S.*)?", re.ASCII)
@@ -26,7 +26,7 @@ def read_webvtt(text: str) -> Subtitles:
     """Read all cues of a text."""
     everything = lines(text)
     header = _HEADER.fullmatch(everything[0]) is not None
-    result = Subtitles("WebVTT", header)
+    result = Subtitles(WEBVTT, header)
     # Without a header the first line may be a cue's already.
     skipped = 1 if everything[0][:6].upper() == "WEBVTT" else 0
     for block in blocks(everything[skipped:], skipped + 1):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import Adm
 from services.validator.formats.adm_bwf import AdmMaster
-from services.validator.formats.source import FormatError
 from services.validator.rules.adm_parts import OBJECTS, PROFILE, elements, type_of
 from services.validator.rules.adm_profile import MOST_ELEMENTS, MOST_OBJECTS, PER_TRACK
 from services.validator.rules.registry import Finding, rule
+from shared.adm.model import Adm
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from services.validator.rules.registry import Finding, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.adm import Element, Node
     from services.validator.profile import Profile
+    from shared.adm.model import Element, Node
 
 Position = tuple[float, float, float]
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import Adm
 from services.validator.rules.adm_profile import CONTENTS
+from shared.adm.model import Adm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.adm import Element
     from services.validator.formats.adm_bwf import AdmMaster
+    from shared.adm.model import Element
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from shared.problems import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.adm import Element
     from services.validator.profile import Profile
+    from shared.adm.model import Element
 
 _FORMS = {
     "audioProgramme": ("APR_wwww", r"APR_[0-9A-F]{4}"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import Adm
+from shared.adm.model import Adm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.adm import Element
     from services.validator.formats.adm_bwf import AdmMaster
+    from shared.adm.model import Element
 
 PROFILE = "Dolby Atmos Master ADM Profile v1.0"
 DIRECT_SPEAKERS = "0001"

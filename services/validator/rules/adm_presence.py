@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import Adm
 from services.validator.formats.adm_bwf import AdmMaster
 from services.validator.rules.adm_parts import PROFILE, every_element
 from services.validator.rules.adm_profile import CONTENTS, LEGACY_NAMES
 from services.validator.rules.registry import Finding, rule
+from shared.adm.model import Adm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from services.validator.formats.adm import Element
     from services.validator.profile import Profile
+    from shared.adm.model import Element
 
 _BLOCK = "audioBlockFormat"
 _UNNAMED = "without an identifier"

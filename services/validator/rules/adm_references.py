@@ -13,8 +13,8 @@ from services.validator.rules.registry import Finding, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.adm import Element
     from services.validator.profile import Profile
+    from shared.adm.model import Element
 
 # Who refers to an element of each kind, in the chain from an object to its audio.
 _CHAIN = {

@@ -21,8 +21,8 @@ from shared.problems import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.adm import Element, Node
     from services.validator.profile import Profile
+    from shared.adm.model import Element, Node
 
 _TYPES = {DIRECT_SPEAKERS: "DirectSpeakers", OBJECTS: "Objects"}
 _TYPED = ("audioPackFormat", "audioChannelFormat")

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from services.validator.decoding import HASHED_DEPTHS
 from services.validator.formats.flac import StreamInfo
-from services.validator.formats.source import FormatError
 from services.validator.master_types import MasterType
 from services.validator.rules.registry import Finding, rule
+from shared.adm.source import FormatError
 from shared.problems import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from services.validator.decoding import Heard
-    from services.validator.formats.riff import Fmt, RiffFile
     from services.validator.profile import Profile
+    from shared.adm.riff import Fmt, RiffFile
     from shared.problems import Format
 
 _RED_BOOK = "IEC 60908"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import Adm
 from services.validator.formats.adm_bwf import AdmMaster
 from services.validator.rules.registry import Finding, rule
+from shared.adm.model import Adm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

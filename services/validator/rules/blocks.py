@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import DIRECT_SPEAKERS, OBJECTS, Adm, channel_type
 from services.validator.formats.adm_bwf import AdmMaster
-from services.validator.formats.blocks import Form
 from services.validator.rules.registry import Finding, rule
+from shared.adm.blocks import Form
+from shared.adm.model import DIRECT_SPEAKERS, OBJECTS, Adm, channel_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

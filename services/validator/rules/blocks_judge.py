@@ -6,15 +6,15 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from services.validator.formats.blocks import Block, DetailedBlock, Form
 from services.validator.rules.blocks_runs import CLEARED
 from services.validator.rules.registry import MAX_FINDINGS, RULES, Finding, Rule
+from shared.adm.blocks import Block, DetailedBlock, Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from services.validator.formats.blocks import Run
     from services.validator.profile import Profile
+    from shared.adm.blocks import Run
     from shared.problems import Problem
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import OBJECTS
-from services.validator.formats.blocks import Block
-from services.validator.formats.times import UNITS_PER_SECOND, parse_time
 from services.validator.rules.registry import Finding, rule
+from shared.adm.blocks import Block
+from shared.adm.model import OBJECTS
+from shared.adm.times import UNITS_PER_SECOND, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

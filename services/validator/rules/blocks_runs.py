@@ -15,7 +15,7 @@ from services.validator.rules.blocks_order import ROUNDING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.validator.formats.blocks import Run
+    from shared.adm.blocks import Run
 
 _LENGTH = len("AB_yyyyxxxx_zzzzzzzz")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import OBJECTS
-from services.validator.formats.blocks import Block, DetailedBlock, Form
 from services.validator.rules.registry import Finding, rule
+from shared.adm.blocks import Block, DetailedBlock, Form
+from shared.adm.model import OBJECTS
 from shared.problems import Severity
 
 if TYPE_CHECKING:

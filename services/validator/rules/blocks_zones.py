@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import OBJECTS
-from services.validator.formats.blocks import Form
 from services.validator.rules.registry import Finding, rule
+from shared.adm.blocks import Form
+from shared.adm.model import OBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.adm import Node
     from services.validator.profile import Profile
+    from shared.adm.model import Node
 
 _PROFILE = "Dolby Atmos Master ADM Profile v1.0, zoneExclusion"
 _BOUNDS = ("minX", "maxX", "minY", "maxY", "minZ", "maxZ")

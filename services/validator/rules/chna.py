@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import Adm
 from services.validator.formats.adm_bwf import AdmMaster
-from services.validator.formats.chna import Chna, ChnaEntry
-from services.validator.formats.source import FormatError
 from services.validator.rules.adm_parts import by_identifier
 from services.validator.rules.registry import Finding, rule
+from shared.adm.chna import Chna, ChnaEntry
+from shared.adm.model import Adm
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.adm import Element
     from services.validator.profile import Profile
+    from shared.adm.model import Element
 
 _SPEC = "ITU-R BS.2088 §8"
 _FIX = "Export the master again: chna and axml must be written together."

@@ -19,8 +19,8 @@ from services.validator.formats.dolby_metadata import (
     SupplementalSegment,
     read_dolby_metadata,
 )
-from services.validator.formats.source import FormatError
 from services.validator.rules.registry import Finding, rule
+from shared.adm.source import FormatError
 from shared.problems import Severity
 
 if TYPE_CHECKING:

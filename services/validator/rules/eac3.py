@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from services.validator.formats.dec3 import Dec3
 from services.validator.formats.eac3_stream import Eac3Stream
-from services.validator.formats.source import FormatError
 from services.validator.rules.registry import Finding, rule
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.validator.formats.iso_video import Movie
-from services.validator.formats.source import FormatError
 from services.validator.master_types import MasterType
 from services.validator.rules.registry import Finding, rule
+from shared.adm.source import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

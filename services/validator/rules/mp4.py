@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from services.validator.formats.mp4 import Mp4
-from services.validator.formats.source import FormatError
 from services.validator.rules.registry import Finding, rule
+from shared.adm.source import FormatError
 from shared.problems import Severity
 
 if TYPE_CHECKING:

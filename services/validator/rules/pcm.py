@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.validator.formats.adm_bwf import AdmMaster
-from services.validator.formats.riff import EXTENSIBLE
 from services.validator.rules.registry import Finding, rule
+from shared.adm.riff import EXTENSIBLE
 from shared.problems import Severity
 
 if TYPE_CHECKING:

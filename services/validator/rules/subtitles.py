@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from services.validator.formats.cues import Cue
-    from services.validator.formats.source import FormatError
     from services.validator.profile import Profile
+    from shared.adm.source import FormatError
 
 _VTT = "W3C WebVTT §4"
 _SRT = "SubRip"

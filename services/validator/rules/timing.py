@@ -5,16 +5,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from services.validator.formats.adm import OBJECTS, Adm, channel_type
 from services.validator.formats.adm_bwf import AdmMaster
-from services.validator.formats.times import UNITS_PER_SECOND, parse_time
 from services.validator.rules.registry import Finding, rule
+from shared.adm.model import OBJECTS, Adm, channel_type
+from shared.adm.times import UNITS_PER_SECOND, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.validator.formats.adm import Element
     from services.validator.profile import Profile
+    from shared.adm.model import Element
 
 _PROFILE = "Dolby Atmos Master ADM Profile v1.0"
 _BLOCKS = f"{_PROFILE}, audioBlockFormat; ITU-R BS.2076 §5.4.3"

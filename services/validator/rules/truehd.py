@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.validator.formats.source import FormatError
 from services.validator.formats.truehd_dmlp import Dmlp
 from services.validator.formats.truehd_stream import TruehdStream
 from services.validator.rules.registry import Finding, rule
+from shared.adm.source import FormatError
 from shared.problems import Severity
 
 if TYPE_CHECKING:

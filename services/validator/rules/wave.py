@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from services.validator.formats.riff import MAX_CHUNKS, Fmt, RiffFile
-from services.validator.formats.source import FormatError
 from services.validator.rules.registry import Finding, rule
+from shared.adm.riff import MAX_CHUNKS, Fmt, RiffFile
+from shared.adm.source import FormatError
 from shared.problems import Severity
 
 if TYPE_CHECKING:

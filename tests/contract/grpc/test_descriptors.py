@@ -28,7 +28,14 @@ PUBLIC = ".stagedoor.v1."
 TIMESTAMP = ".google.protobuf.Timestamp"
 REPEATED = FieldDescriptorProto.LABEL_REPEATED
 BEHAVIOR = field_behavior_pb2.FieldBehavior
-COLLECTED = ("ImportTask", "Track", "Record", "AuditEntry", "Subscription", "Delivery")
+COLLECTED = (
+    *("ImportTask", "Record", "AuditEntry", "Subscription", "Delivery"),
+    *("Upload", "UploadSession"),
+    *("PublishJob", "Publication", "Rendition", "UploadTrack", "Job"),
+    *("Distributor", "Product", "Track", "Video", "AssetAttachment", "Collection", "Creator"),
+)
+REFERENCES = {"import_task", "record", "track", "target", "distributor", "product", "collection"}
+REFERENCES |= {"source_upload", "upload", "creator", "upload_session"}
 SINGLETONS = {
     "Settings": ["settings"],
     "ValidationReport": [
@@ -39,6 +46,8 @@ SINGLETONS = {
 """Resources of which there is one, by itself or below another (AIP-156), with their names."""
 BELOW = {"Delivery": "subscriptions/{subscription}/"}
 """What the names of resources begin with that are children of others."""
+UNCHANGING = {"UploadSession"}
+"""Resources that never change: there is nothing to guard against (AIP-154)."""
 STANDARD = ("List", "Get", "Create", "Update", "Delete")
 # Words of the inside: they must not be seen in the public contract.
 INTERNAL = re.compile(r"(?<!^request)_id$|_at$|tenant|blob|claim|lease|run_|due|published")
@@ -108,14 +117,28 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
 
 
 # Custom methods of a whole collection (AIP-136, AIP-231) and the verbs of their paths.
-COLLECTION_WIDE = {"BatchCreateImportTasks": "batchCreate", "WatchImportTasks": "watch"}
+COLLECTION_WIDE = {
+    "BatchCreateImportTasks": "batchCreate",
+    "WatchImportTasks": "watch",
+    "EnsureDefaultPublishJob": "ensureDefault",
+    "ImportPublication": "import",
+}
 # Those that make something else of one resource.
 MADE_OF_ONE = {
     "GenerateDownloadLink": "generateDownloadLink",
+    "GenerateRenditionLink": "generateDownloadLink",
     "RotateSubscriptionSecret": "rotateSecret",
+    "AddTrack": "addTrack",
 }
 # Those that answer with something else than their name says.
-ANSWERS = {"RotateSubscriptionSecret": "Subscription", "PingSubscription": "Delivery"}
+ANSWERS = {
+    "RotateSubscriptionSecret": "Subscription",
+    "PingSubscription": "Delivery",
+    "GenerateRenditionLink": "DownloadLink",
+    "EnsureDefaultPublishJob": "PublishJob",
+    "ImportPublication": "Publication",
+    "AddTrack": "AddTrackResponse",
+}
 
 
 def behaviors(field: FieldDescriptorProto) -> set[int]:
@@ -185,6 +208,10 @@ def test_what_takes_a_name_says_whose(contract: Contract) -> None:
             continue
         fields = contract.request(method)
         more = extras.get(method.name.removesuffix(noun(method)), set())
+        if noun(method) in UNCHANGING:
+            more = set()
+        # It may have children (AIP-135).
+        more = more | {"force"} if method.name == "DeleteUpload" else more
         assert fields.keys() == {"name"} | more, method.name
         assert behaviors(fields["name"]) == {BEHAVIOR.Value("REQUIRED")}, method.name
         assert reference(fields["name"]) == f"stagedoor.dev/{noun(method)}"
@@ -251,6 +278,7 @@ def test_custom_methods_have_a_verb(contract: Contract) -> None:
     """AIP-136: POST with everything in the body; one that only reads may be a GET."""
     custom = [method for method in contract.methods if not method.name.startswith(STANDARD)]
     names = {"RetryImportTask", "WatchImportTask", "PingSubscription", "ReplayDelivery"}
+    names |= {"RunPublishJob", "KeepUpload"}
     assert {method.name for method in custom} == names | {*MADE_OF_ONE, *COLLECTION_WIDE}
     for method in custom:
         verb, path, body = http(method)
@@ -348,7 +376,7 @@ def test_references_lead_to_resources(contract: Contract) -> None:
         for field in message.field:
             # That of a delivery is an address.
             is_address = field.name == "target" and message.name in {"Subscription", "Delivery"}
-            if field.name in {"import_task", "record", "track", "target"} and not is_address:
+            if field.name in REFERENCES and not is_address:
                 assert reference(field), f"{name}.{field.name}"
 
 

@@ -44,6 +44,7 @@ REFUSALS = (
     errors.StateConflict("Not now.", "pending"),
     errors.InUse(),
     errors.TooManySubscriptions(),
+    errors.QuotaExceeded(),
     errors.EtagMismatch(),
     errors.KeyReused(),
     errors.RateLimited(timedelta(seconds=1.5)),

@@ -86,8 +86,12 @@ async def test_create_needs_a_source(door: Door) -> None:
     assert answer.fields == {"import_task.source_uri": "REQUIRED"}
 
 
-@pytest.mark.parametrize("target", ["tracks/x", "videos/01890a5d-ac96-774b-bcce-b302099a8057", "t"])
-async def test_create_needs_a_target_that_is_a_track_s_name(door: Door, target: str) -> None:
+@pytest.mark.parametrize(
+    "target", ["tracks/x", "creators/01890a5d-ac96-774b-bcce-b302099a8057", "t"]
+)
+async def test_create_needs_a_target_that_masters_can_be_imported_for(
+    door: Door, target: str
+) -> None:
     answer = await refused(create(door, source_uri=URL, target=target))
     assert answer.fields == {"import_task.target": "INVALID"}
 

@@ -211,7 +211,7 @@ async def test_a_filtered_list_has_pages_too(door: Door, core: Core) -> None:
         "state != PENDING",
         'state = "PENDING',
         "due_at = x",
-        "target = videos/01890a5d-ac96-774b-bcce-b302099a8057",
+        "target = creators/01890a5d-ac96-774b-bcce-b302099a8057",
         "name = x",
         "\x00",
     ],

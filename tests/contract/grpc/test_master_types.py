@@ -9,10 +9,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from grpc import StatusCode
 
+from services.api.domain.task import Target
 from stagedoor.v1.import_task_service_pb2 import (
     BatchCreateImportTasksRequest,
     CreateImportTaskRequest,
     ImportTask,
+    ListImportTasksRequest,
     UpdateImportTaskRequest,
 )
 from stagedoor.v1.track_service_pb2 import (
@@ -21,6 +23,7 @@ from stagedoor.v1.track_service_pb2 import (
     Track,
     UpdateTrackRequest,
 )
+from tests.support.core import a_principal
 from tests.support.door import refused
 
 if TYPE_CHECKING:
@@ -136,3 +139,35 @@ async def test_a_length_is_more_than_nothing(door: Door, length: Mapping[str, in
     track = Track(title="Song", stereo_duration=Duration(**length))
     call = door.tracks.CreateTrack(CreateTrackRequest(track=track), metadata=door.admin)
     assert (await refused(call)).fields == {"track.stereo_duration": "INVALID"}
+
+
+async def test_a_precision_is_that_of_the_type(door: Door) -> None:
+    made = await create(door, master_type=CD, precision=16)
+    assert made.precision == 16
+    assert (await create(door, master_type=CD)).precision == 0
+    assert (await update(door, ImportTask(name=made.name), "precision")).precision == 0
+    again = await update(door, ImportTask(name=made.name, precision=16), "precision")
+    assert (again.precision, again.generation) == (16, 1)
+    art = ImportTask.MASTER_TYPE_APPLE_MOTION_ART_MOBILE
+    for master_type, wrong in ((CD, 24), (ATMOS, 16), (art, 16), (CD, -1)):
+        answer = await refused(create(door, master_type=master_type, precision=wrong))
+        assert answer.fields == {"import_task.precision": "INVALID"}
+
+
+async def test_lists_by_product_and_distributor(door: Door, core: Core) -> None:
+    catalogue, who = core.use_cases.catalogue, a_principal()
+    distributor = await catalogue["distributors"].create(who, {"display_name": "D"})
+    of = {"title": "P", "distributor": Target("distributors", distributor.id)}
+    product = await catalogue["products"].create(who, of)
+    task = await create(door, master_type=CD, target=f"products/{product.id}")
+    await create(door, master_type=CD)
+    for filter_ in (
+        f"product = products/{product.id}",
+        f"distributor:distributors/{distributor.id}",
+    ):
+        request = ListImportTasksRequest(filter=filter_)
+        page = await door.tasks.ListImportTasks(request, metadata=door.admin)
+        assert ([each.name for each in page.import_tasks], page.total_size) == ([task.name], 1)
+    wrong = ListImportTasksRequest(filter=f"product = distributors/{distributor.id}")
+    refusal = await refused(door.tasks.ListImportTasks(wrong, metadata=door.admin))
+    assert refusal.code is StatusCode.INVALID_ARGUMENT

@@ -8,7 +8,7 @@ import pytest
 from grpc import StatusCode
 
 from services.api.domain.lifecycle import Stage
-from services.api.use_cases.tracks import TrackFields
+from services.api.use_cases.items import Fields
 from stagedoor.v1.import_task_service_pb2 import ListImportTasksRequest
 from stagedoor.v1.record_service_pb2 import ListRecordsRequest
 from stagedoor.v1.track_service_pb2 import ListTracksRequest
@@ -58,7 +58,7 @@ async def test_tasks_come_in_the_order_that_is_asked_for(door: Door, core: Core,
 
 async def test_tracks_can_be_ordered_by_their_change(door: Door, core: Core) -> None:
     first, second = await core.track(title="A"), await core.track(title="B")
-    fields = TrackFields(title="A2")
+    fields = Fields(title="A2")
     await core.use_cases.tracks.update(a_principal(), first.id, fields)
     for order_by, expected in {"update_time": ["B", "A2"], "update_time desc": ["A2", "B"]}.items():
         request = ListTracksRequest(order_by=order_by)

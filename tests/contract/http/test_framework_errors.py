@@ -64,6 +64,43 @@ async def test_the_api_refuses_in_its_own_words(
 
 
 @pytest.mark.parametrize(
+    ("line", "status", "title"),
+    [
+        (b"GET /api/v2/nothing", 404, "Record not found"),
+        (b"GET /api/v2", 404, "Record not found"),
+        (b"DELETE /api/v2/import-tasks", 405, "Method Not Allowed"),
+        (b"GET /api/v2/import-tasks?x=" + b"x" * 17_000, 414, None),
+    ],
+    ids=["path", "prefix", "method", "target"],
+)
+async def test_each_facade_has_its_own_words(
+    port: int, line: bytes, status: int, title: str | None
+) -> None:
+    reply = await exchange(port, line + HEAD + b"\r\n")
+    assert (reply.status, reply.headers["content-type"]) == (status, MEDIA_TYPE)
+    if title is not None:
+        assert reply.document.keys() == {"errors"}
+        (error,) = reply.document["errors"]
+        assert (error["code"], error["title"]) == (str(status), title)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "members"),
+    [(b"/v1", {"ok", "message", "api_request_id"}), (b"/api/import", {"error"})],
+)
+async def test_so_has_each_that_is_no_jsonapi(port: int, prefix: bytes, members: set[str]) -> None:
+    for rest, header, status in (
+        (b"", b"", 404),
+        (b"/nothing", b"", 404),
+        (b"/nothing", b"Expect: miracles\r\n", 417),
+    ):
+        reply = await exchange(port, b"GET " + prefix + rest + HEAD + header + b"\r\n")
+        assert reply.status == status, rest
+        assert reply.headers["content-type"].startswith("application/json"), rest
+        assert reply.document.keys() == members, rest
+
+
+@pytest.mark.parametrize(
     ("request_", "status"),
     [
         (b"GET /" + HEAD + b"\r\n", 404),

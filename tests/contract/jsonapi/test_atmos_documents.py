@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tests.support.core import MD5
+from services.api.domain.lifecycle import Stage
+from services.api.domain.runs import Accepted, Refused, Stored, error
+from services.api.domain.task import Master
+from tests.support.core import FORMAT, MD5
 
 if TYPE_CHECKING:
+    from services.api.domain.task import Task
     from tests.support.core import Core
     from tests.support.jsonapi import Answer, Client
 
@@ -126,6 +130,45 @@ async def test_get_completed(client: Client, core: Core) -> None:
         byteSize=1000,
         actualMd5=MD5,
     )
+
+
+async def test_every_status(client: Client, core: Core) -> None:
+    task, lost, wrong = [await core.task(f"USRC1234567{n}") for n in range(3)]
+    seen: list[str] = []
+
+    async def look(at: Task) -> None:
+        attributes = (await client.get(f"/atmos-import-tasks/{at.id}")).document["data"]
+        seen.append(attributes["attributes"]["status"])
+
+    async def refuse(what: Task, stage: Stage) -> None:
+        refused = Refused(problems=(error("odd", "Odd."),))
+        run = await core.claim(what.id, stage)
+        assert await core.use_cases.runs.report(what.id, run, refused)
+        await look(what)
+
+    await look(task)
+    download = await core.claim(task.id, Stage.DOWNLOAD)
+    await look(task)
+    master = Master(blob_key=f"{task.id}", size_bytes=1000, md5=MD5)
+    assert await core.use_cases.runs.report(task.id, download, Stored(master=master))
+    await look(task)
+    run = await core.claim(task.id, Stage.VALIDATE)
+    await look(task)
+    accepted = Accepted(md5=MD5, size_bytes=1000, format=FORMAT)
+    assert await core.use_cases.runs.report(task.id, run, accepted)
+    await look(task)
+    await refuse(lost, Stage.DOWNLOAD)
+    await core.store(wrong)
+    await refuse(wrong, Stage.VALIDATE)
+    assert seen == [
+        "pending",
+        "downloading",
+        "downloaded",
+        "validating",
+        "completed",
+        "download_failed",
+        "validation_failed",
+    ]
 
 
 async def test_list(client: Client) -> None:

@@ -36,6 +36,18 @@ async def test_from_create_to_delete(client: Client) -> None:
                 "createdAt": moment,
                 "updatedAt": moment,
                 "durationSeconds": None,
+                "supportNumber": None,
+                "index": None,
+                "path": None,
+                "organizationIndex": None,
+                "metadata": None,
+                "number": 1,
+                "coverUrl": None,
+                "coverThumbnailUrl": None,
+            },
+            "relationships": {
+                name: {"links": {"related": f"{url}/{name}", "self": f"{url}/relationships/{name}"}}
+                for name in ("product", "collection")
             },
             "links": {"self": url},
         },

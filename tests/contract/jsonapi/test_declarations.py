@@ -13,14 +13,15 @@ import pytest
 from services.api.domain.lifecycle import Stage
 from services.api.domain.runs import Refused, error
 from services.api.domain.task import Target
-from services.api.http.facades.atmos import RECORDS, TASKS, TRACKS
+from services.api.http.facades.atmos import RECORDS, TASKS
+from services.api.http.facades.catalogue import RESOURCES as CATALOGUE
 
 if TYPE_CHECKING:
     from services.api.http.jsonapi.resource import Attribute, Resource
     from tests.support.core import Core
     from tests.support.jsonapi import Client
 
-RESOURCES: list[Resource[Any]] = [TASKS, TRACKS, RECORDS]
+RESOURCES: list[Resource[Any]] = [TASKS, RECORDS, *CATALOGUE.values()]
 MEMBER_NAME = re.compile(r"[a-z][a-zA-Z0-9]*")
 
 

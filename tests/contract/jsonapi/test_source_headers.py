@@ -13,6 +13,7 @@ from services.api.domain.lifecycle import Stage
 from services.api.domain.outcomes import Go, Run
 from services.api.http.facades.atmos import TASKS as DECLARED
 from services.api.http.jsonapi.atomic import EXTENSION
+from services.api.http.jsonapi.dialect import STANDARD
 from services.api.http.openapi.schemas import components
 from tests.support.jsonapi import MEDIA_TYPE, Client, new_task
 
@@ -120,7 +121,7 @@ async def test_they_cannot_be_asked_for(client: Client) -> None:
 
 
 def test_the_description_calls_them_write_only() -> None:
-    described = components([DECLARED])
+    described = components([DECLARED], STANDARD)
     assert (
         "sourceHeaders"
         not in described["AtmosImportTasks"]["properties"]["attributes"]["properties"]

@@ -12,7 +12,7 @@ from aiohttp import web
 from openapi_spec_validator import validate
 
 from services.api.http.facades import atmos
-from services.api.http.openapi.document import EXAMPLES, describe
+from services.api.http.openapi.document import EXAMPLES, describe, endpoints
 from services.api.http.server import make_app
 from tests.support.examples import record
 from tests.support.jsonapi import Client, serving
@@ -38,7 +38,7 @@ def app(core: Core) -> web.Application:
 def document(core: Core) -> Any:
     """The document."""
     facade = atmos.make_facade(core.use_cases, PUBLIC)
-    return describe(facade, RESOURCES, title="Stagedoor", url=f"{PUBLIC}{atmos.PREFIX}")
+    return describe(endpoints(facade), atmos.DESCRIPTION, f"{PUBLIC}{atmos.PREFIX}")
 
 
 def test_it_is_valid(document: Any) -> None:
@@ -62,12 +62,12 @@ async def _surprise(_: web.Request) -> web.Response:
     return web.Response()
 
 
-def test_a_route_that_nobody_described_is_not_served() -> None:
+def test_a_route_that_nobody_described_is_noticed() -> None:
     for path in ("/surprise", "/tracks/{id}/track/more"):
         facade = web.Application()
         facade.router.add_get(path, _surprise)
         with pytest.raises(LookupError, match="is not described"):
-            describe(facade, RESOURCES, title="x", url="/")
+            describe(endpoints(facade), atmos.DESCRIPTION, "/")
 
 
 async def test_everybody_may_read_it(app: web.Application, document: Any) -> None:
@@ -78,7 +78,7 @@ async def test_everybody_may_read_it(app: web.Application, document: Any) -> Non
 
 
 async def test_what_is_said_to_be_required_is(core: Core, app: web.Application) -> None:
-    writing = ["tasks:write", "tracks:write", "subscriptions:write"]
+    writing = ["tasks:write", "tracks:write", "catalogue:write", "subscriptions:write"]
     token = await core.use_cases.tokens.issue("default", "test", writing)
     for resource in (each for each in RESOURCES if each.required):
         data = {"type": resource.type, "attributes": {}}

@@ -23,7 +23,7 @@ async def _ready() -> bool:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_it_finds_nothing(core: Core, capsys: pytest.CaptureFixture[str]) -> None:
     app = make_app(core.use_cases, public_url=None, ready=_ready)
     token = await core.use_cases.tokens.issue("default", "test", SCOPES)

@@ -13,21 +13,21 @@ import msgspec
 
 from cli.demo.master import Spec, master
 from services.validator.audio.measure import measure
-from services.validator.audio.routes import BedRoute, ObjectRoute
 from services.validator.formats import emdf
-from services.validator.formats.source import FormatError, open_source
-from services.validator.formats.trajectories import Trajectory
 from services.validator.inspection import Report, inspect
 from services.validator.master_types import MasterType
 from services.validator.profile import load_profile
 from services.validator.rules.audio import Audio
 from services.validator.rules.registry import judge
+from shared.adm.routes import BedRoute, ObjectRoute
+from shared.adm.source import FormatError, open_source
+from shared.adm.trajectories import Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cli.demo.master import Wave
-    from services.validator.audio.routes import Route
+    from shared.adm.routes import Route
 
 ATMOS = load_profile("atmos")
 # Small, so that most of what is changed is a structure.

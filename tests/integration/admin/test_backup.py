@@ -183,6 +183,7 @@ async def test_what_changes_faster_than_it_is_saved_is_told(
     assert len(told) == 1
 
 
+@pytest.mark.long
 async def test_a_backup_that_was_killed_is_none_and_the_next_one_is_whole(
     stack: Core, store: LocalStore, tmp_path: Path, admin: Admin
 ) -> None:
@@ -201,6 +202,7 @@ async def test_a_backup_that_was_killed_is_none_and_the_next_one_is_whole(
     assert not (saved / "blobs/left").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("time", [1, 3])
 async def test_a_restore_that_was_killed_is_done_again(
     stack: Core, store: LocalStore, tmp_path: Path, admin: Admin, time: int

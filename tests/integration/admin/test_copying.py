@@ -5,20 +5,33 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Uuid, func, select, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    Float,
+    Integer,
+    LargeBinary,
+    Uuid,
+    func,
+    select,
+    text,
+)
 
 from services.api.db.engine import open_engines
-from services.api.db.tables import import_tasks, metadata, tracks
+from services.api.db.tables import CATALOGUE, import_tasks, metadata
 from services.api.db.types import Json, UtcDateTime
 from services.api.use_cases import copying
 from services.api.use_cases.copying import TABLES, CopyRefused, copy_database
 from tests.support.core import Core, a_principal, migrate, open_core
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from sqlalchemy import Column, Connection
@@ -31,21 +44,25 @@ ROWS = 5
 WHO = a_principal()
 FIXED = {
     "status": "completed",
+    "publications.status": "published",
     "collection": "import_tasks",
     "run_id": None,
     "lease_until": None,
     "superseded_at": datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
 }
+"""What a column may only have, by its name or by its table's and its own."""
 JSONS = [{"b": [1, 2.5, None, True], "a": {"ü": "\U0001f3b5", "small": 1e-7}}, [], ["x", 1e16], {}]
 
 
 def _value(column: Column[Any], number: int, rng: random.Random) -> Any:
-    if column.name in FIXED and not column.primary_key:
-        return FIXED[column.name]
+    for name in (str(column), column.name):
+        if name in FIXED and not column.primary_key:
+            return FIXED[name]
     if column.foreign_keys:
         return uuid.UUID(int=number)
     kinds: list[tuple[Any, Any]] = [
         (Uuid, uuid.UUID(int=number)),
+        (Date, date(2026, 1, number)),
         (
             UtcDateTime,
             datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=rng.getrandbits(40)),
@@ -55,11 +72,21 @@ def _value(column: Column[Any], number: int, rng: random.Random) -> Any:
         (Boolean, bool(number % 2)),
         (BigInteger, 2**62 + number),
         (Integer, number),
+        (Float, number / 3),
     ]
     for kind, value in kinds:
         if isinstance(column.type, kind):
             return None if column.nullable and number == 1 else value
     return f"é{number}"[: getattr(column.type, "length", None) or 10]
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[Engines]:
+    engines = open_engines(url)
+    try:
+        yield engines
+    finally:
+        await engines.dispose()
 
 
 async def _fill(engines: Engines) -> None:
@@ -93,13 +120,9 @@ def _sqlite(path: Path) -> str:
 
 async def _there_and_back(source: str, other: str, back: str) -> None:
     for give, take in ((source, other), (other, back)):
-        given, taken = open_engines(give), open_engines(take)
-        try:
+        async with _opened(give) as given, _opened(take) as taken:
             copied = await copy_database(given, taken)
             assert copied == {table.name: ROWS for table in TABLES}
-        finally:
-            await given.dispose()
-            await taken.dispose()
 
 
 async def test_everything_arrives_and_comes_back(
@@ -107,16 +130,12 @@ async def test_everything_arrives_and_comes_back(
 ) -> None:
     places = [await asyncio.to_thread(_sqlite, tmp_path / name) for name in ("a.db", "c.db")]
     other = await asyncio.to_thread(postgres_server.database, migrate)
-    source = open_engines(places[0])
-    await _fill(source)
-    before = await _all(source)
-    await source.dispose()
+    async with _opened(places[0]) as source:
+        await _fill(source)
+        before = await _all(source)
     await _there_and_back(places[0], other, places[1])
-    back = open_engines(places[1])
-    try:
+    async with _opened(places[1]) as back:
         assert await _all(back) == before
-    finally:
-        await back.dispose()
 
 
 def test_no_table_counts_by_itself() -> None:
@@ -142,17 +161,13 @@ async def test_a_stack_goes_on_with_the_copy(
 
 
 async def _refused(give: str, take: str, why: str) -> None:
-    given, taken = open_engines(give), open_engines(take)
-    try:
+    async with _opened(give) as given, _opened(take) as taken:
         with pytest.raises(CopyRefused, match=why):
             await copy_database(given, taken)
-    finally:
-        await given.dispose()
-        await taken.dispose()
 
 
 async def _tracks(core: Core) -> int:
-    count = select(func.count()).select_from(tracks)
+    count = select(func.count()).select_from(CATALOGUE["tracks"])
     return await core.use_cases.executor.read(lambda c: c.execute(count).scalar_one())
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.integration.blobs.conftest import SickStore
 
+pytestmark = pytest.mark.long
 KEY = "acme/0198/1/run-a"
 MIB = 1024 * 1024
 LARGE = 20 * MIB

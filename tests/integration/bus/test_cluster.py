@@ -19,7 +19,7 @@ from shared.bus.roles import Role
 from tests.support.nats_cluster import ACK_WAIT, REPLICAS, NatsCluster, Node, nats_cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Collection, Coroutine
 
     from nats.js.api import ClusterInfo
 
@@ -92,6 +92,9 @@ class Reader:
             async with asyncio.timeout(40):
                 while not ids <= set(self.seen):  # noqa: ASYNC110 - nobody tells
                     await asyncio.sleep(0.05)
+        except TimeoutError:
+            missing = len(ids - set(self.seen))
+            raise AssertionError(f"{missing} of {len(ids)} reports never came") from None
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -116,6 +119,16 @@ async def until_all_current(cluster: NatsCluster, stream: str) -> None:
             peers = (await told(cluster, stream)).replicas or []
             if len(peers) == REPLICAS - 1 and all(p.current and not p.offline for p in peers):
                 return
+            await asyncio.sleep(0.1)
+
+
+async def until_copied(node: Node, reports: int, known: Collection[str] = ()) -> dict[str, int]:
+    """What a server follows, when it has so many reports and follows all that is known."""
+    async with asyncio.timeout(40):
+        while True:
+            copies = await node.follows()
+            if copies.get(streams.REPORTS) == reports and copies.keys() >= set(known):
+                return copies
             await asyncio.sleep(0.1)
 
 
@@ -245,14 +258,16 @@ async def test_a_wiped_server_gets_its_copy_again(nats_cluster: NatsCluster) -> 
     async with nats_cluster.bus(Role.DOWNLOADER) as worker, nats_cluster.bus(Role.API) as api:
         for id_ in ids:
             await publish(worker, id_)
-        wiped = nats_cluster.nodes[0]
+        wiped, other = nats_cluster.nodes[:2]
+        copies = await until_copied(other, len(ids))
         wiped.kill()
         wiped.wipe()
         wiped.start()
+        assert await until_copied(wiped, len(ids), copies.keys()) == copies
         for stream in (streams.WORK, streams.REPORTS, streams.EVENTS):
             await until_all_current(nats_cluster, stream)
-        # Now its copy counts: without it there would be no majority for what it never saw.
-        nats_cluster.nodes[1].kill()
+        # Now its copy and its vote count: without them there would be no majority.
+        other.kill()
         await Reader(api).until_seen(set(ids))
 
 

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 Broker = NatsServer | NatsCluster
 QUICKLY = timedelta(seconds=0.2)
 SOON = timedelta(seconds=2)
-WORKERS = {Role.DOWNLOADER: ("download", "validate"), Role.VALIDATOR: ("validate", "download")}
+WORKERS = {
+    Role.DOWNLOADER: ("download", "validate"),
+    Role.VALIDATOR: ("validate", "download"),
+    Role.PUBLISHER: ("publish", "validate"),
+}
 
 each_worker = pytest.mark.parametrize(
     ("role", "own", "other"), [(role, *stages) for role, stages in WORKERS.items()]

@@ -104,6 +104,7 @@ async def test_two_users_may_be_the_same_role_and_the_old_one_goes_by_a_reload(
         await new.close()
 
 
+@pytest.mark.long
 async def test_a_cluster_takes_a_new_password_one_server_after_the_other(
     nats_cluster: NatsCluster,
 ) -> None:

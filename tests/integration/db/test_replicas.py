@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["nats_server"]
 
+pytestmark = pytest.mark.long
 RACERS = 20
 POLL = timedelta(seconds=0.1)
 

@@ -22,10 +22,10 @@ from services.api.domain.lifecycle import Stage, Status
 from services.api.signals import cancel_topic
 from services.api.use_cases.dead_letters import MAX_PAYLOAD_BYTES
 from services.api.use_cases.import_tasks import TaskFields
+from services.api.use_cases.items import Fields
 from services.api.use_cases.quotas import Quotas
 from services.api.use_cases.runs import Runs
 from services.api.use_cases.settings import SettingsFields
-from services.api.use_cases.tracks import TrackFields
 from shared.bus import streams, subjects
 from shared.bus.envelope import Envelope
 from shared.bus.errors import NoAnswer
@@ -119,7 +119,7 @@ async def test_a_validator_is_told_what_to_judge_by_and_its_report_is_kept(
     await cases.settings.update(who, SettingsFields(delivery_profile="apple-music"))
     task = await core.task()
     assert task.target is not None
-    await cases.tracks.update(who, task.target.id, TrackFields(stereo_duration=215.04))
+    await cases.tracks.update(who, task.target.id, Fields(stereo_duration=215.04))
     async with (
         loops.running(),
         working(nats_server, Quick("download")),
@@ -323,11 +323,10 @@ async def test_a_report_that_keeps_failing_is_given_up_unless_the_trouble_passes
     runs = core.use_cases.runs
     loops.reports.runs = Broken(
         runs.executor,
-        runs.rows,
         runs.limits,
         runs.silence,
-        runs.downloads,
-        runs.keep_superseded,
+        runs.tasks,
+        runs.publications,
     )
     loops.reports.again_after = timedelta(seconds=0.05)
     task = await core.task()

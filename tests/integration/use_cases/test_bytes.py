@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.api.domain.lifecycle import Stage, Status
 from services.api.domain.outcomes import (
+    Accepted,
     Refused,
     Stored,
     error,
@@ -13,9 +14,11 @@ from services.api.domain.outcomes import (
 from services.api.domain.queries import RecordQuery
 from services.api.domain.task import Master
 from services.api.use_cases.import_tasks import TaskFields
-from tests.support.core import MD5, a_principal
+from tests.support.core import FORMAT, MD5, a_principal
 
 if TYPE_CHECKING:
+    from services.api.domain.runs import Run
+    from services.api.domain.task import Task
     from tests.integration.use_cases.conftest import Doomed
     from tests.support.core import Core
 
@@ -54,6 +57,50 @@ async def test_refused_bytes_are_deleted_but_their_checksum_stays(
     assert seen.master is not None
     assert seen.master.md5 == MD5
     assert await doomed() == {key}
+
+
+CONVERTED = Master(blob_key="default/a/1/vtt", size_bytes=7, md5="f" * 32)
+
+
+async def _converted(core: Core, task: Task) -> tuple[Run, Accepted]:
+    """A run that has told of other bytes than those that it read, and what it told."""
+    await core.store(task)
+    run = await core.claim(task.id, Stage.VALIDATE)
+    told = Accepted(md5=MD5, size_bytes=1000, format=FORMAT, converted=CONVERTED)
+    return run, told
+
+
+async def test_converted_bytes_are_the_record_s(any_core: Core, doomed: Doomed) -> None:
+    task = await any_core.task()
+    run, told = await _converted(any_core, task)
+    assert await any_core.use_cases.runs.report(task.id, run, told)
+    assert not await any_core.use_cases.runs.report(task.id, run, told)
+    done = await any_core.use_cases.import_tasks.get(WHO, task.id)
+    assert done.record_id is not None
+    assert done.master is not None
+    record = await any_core.use_cases.records.get(WHO, done.record_id)
+    assert (record.master, done.master.md5) == (CONVERTED, MD5)
+    assert await doomed() == set()
+    await any_core.use_cases.import_tasks.delete(WHO, task.id)
+    assert await doomed() == {CONVERTED.blob_key, done.master.blob_key}
+
+
+async def test_converted_bytes_of_a_stale_run_are_deleted(any_core: Core, doomed: Doomed) -> None:
+    task = await any_core.task()
+    run, told = await _converted(any_core, task)
+    await any_core.use_cases.import_tasks.delete(WHO, task.id)
+    assert not await any_core.use_cases.runs.report(task.id, run, told)
+    assert CONVERTED.blob_key in await doomed()
+
+
+async def test_converted_bytes_without_a_record_are_deleted(any_core: Core, doomed: Doomed) -> None:
+    first, second = [await any_core.task() for _ in range(2)]
+    run, told = await _converted(any_core, second)
+    await any_core.complete(first)
+    assert await any_core.use_cases.runs.report(second.id, run, told)
+    lost = await any_core.use_cases.import_tasks.get(WHO, second.id)
+    assert lost.status is Status.VALIDATION_FAILED
+    assert CONVERTED.blob_key in await doomed()
 
 
 async def test_a_new_source_keeps_the_old_record_until_there_is_a_new_one(

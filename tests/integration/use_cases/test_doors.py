@@ -20,8 +20,8 @@ from services.api.domain.queries import Slice, TaskQuery, position
 from services.api.domain.task import Target
 from services.api.use_cases import watching
 from services.api.use_cases.import_tasks import MAX_BATCH, TaskFields
+from services.api.use_cases.items import Fields
 from services.api.use_cases.options import Options
-from services.api.use_cases.tracks import TrackFields
 from tests.support.core import Core, a_principal
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def test_a_change_of_another_version_is_refused(any_core: Core) -> None:
 async def test_a_track_has_versions_too(any_core: Core) -> None:
     tracks = any_core.use_cases.tracks
     track = await any_core.track()
-    newer = await tracks.update(WHO, track.id, TrackFields(title="New"), version=1)
+    newer = await tracks.update(WHO, track.id, Fields(title="New"), version=1)
     assert newer.version == 2
     with pytest.raises(EtagMismatch):
         await tracks.delete(WHO, track.id, version=1)
@@ -128,9 +128,7 @@ async def test_another_request_with_the_same_key_is_refused(any_core: Core) -> N
     with pytest.raises(KeyReused):
         await tasks.create(WHO, await _fields(any_core, "USRC19999999"), options=Options(key="k"))
     with pytest.raises(KeyReused):
-        await any_core.use_cases.tracks.create(
-            WHO, TrackFields(title="x"), options=Options(key="k")
-        )
+        await any_core.use_cases.tracks.create(WHO, Fields(title="x"), options=Options(key="k"))
 
 
 async def test_a_refused_request_does_not_use_up_its_key(any_core: Core) -> None:
@@ -142,9 +140,9 @@ async def test_a_refused_request_does_not_use_up_its_key(any_core: Core) -> None
 
 async def test_keys_are_a_tenants_own(any_core: Core) -> None:
     tracks = any_core.use_cases.tracks
-    mine = await tracks.create(WHO, TrackFields(title="x"), options=Options(key="k"))
+    mine = await tracks.create(WHO, Fields(title="x"), options=Options(key="k"))
     other = a_principal("other")
-    theirs = await tracks.create(other, TrackFields(title="x"), options=Options(key="k"))
+    theirs = await tracks.create(other, Fields(title="x"), options=Options(key="k"))
     assert mine.id != theirs.id
 
 
@@ -190,7 +188,7 @@ async def test_operations_build_on_each_other_in_one_transaction(any_core: Core)
     track, task, gone = await cases.operations.run(
         WHO,
         [
-            lambda _: cases.tracks.creating(WHO, TrackFields(title="New")),
+            lambda _: cases.tracks.creating(WHO, Fields(title="New")),
             a_task,
             lambda done: cases.import_tasks.deleting(WHO, done[1].id),
         ],

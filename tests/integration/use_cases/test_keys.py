@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 from services.api.db.tables import idempotency_keys as keys
 from services.api.domain.errors import ScopeMissing
 from services.api.use_cases.import_tasks import TaskFields
+from services.api.use_cases.items import Fields
 from services.api.use_cases.options import Options
-from services.api.use_cases.tracks import TrackFields
 from tests.support.core import a_principal
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ KEY = Options(key="k")
 
 async def test_a_key_is_new_again_once_it_was_kept_long_enough(any_core: Core) -> None:
     tracks = any_core.use_cases.tracks
-    first = await tracks.create(WHO, TrackFields(title="x"), options=KEY)
+    first = await tracks.create(WHO, Fields(title="x"), options=KEY)
 
     def age(transaction: Transaction) -> None:
         old = transaction.now() - timedelta(days=1, seconds=1)
@@ -35,7 +35,7 @@ async def test_a_key_is_new_again_once_it_was_kept_long_enough(any_core: Core) -
 
     await any_core.use_cases.executor.write(age)
     await any_core.use_cases.retention.prune()
-    second = await tracks.create(WHO, TrackFields(title="other"), options=KEY)
+    second = await tracks.create(WHO, Fields(title="other"), options=KEY)
     assert second.id != first.id
 
 
@@ -45,7 +45,7 @@ async def test_an_answer_is_not_given_again_to_who_may_not_make_such_a_change(
     cases = any_core.use_cases
 
     def creating(who: Principal) -> list[Operation]:
-        return [lambda _: cases.tracks.creating(who, TrackFields(title="x"))]
+        return [lambda _: cases.tracks.creating(who, Fields(title="x"))]
 
     [made] = await cases.operations.run(WHO, creating(WHO), KEY, "a request")
     reader = a_principal("default", "tracks:read", "tasks:write")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from services.api.domain.task import Task
 
 WHO = a_principal()
+ATMOS = frozenset({DOLBY_ATMOS})
 
 
 async def a_cd(core: Core) -> Task:
@@ -30,7 +31,7 @@ async def a_cd(core: Core) -> Task:
 
 async def test_each_type_is_counted_by_itself(any_core: Core) -> None:
     everything = any_core.use_cases.import_tasks
-    atmos = replace(everything, only=DOLBY_ATMOS)
+    atmos = replace(everything, only=ATMOS)
     cd = await a_cd(any_core)
     task = await any_core.task()
     await any_core.store(task)
@@ -46,7 +47,7 @@ async def test_each_type_is_counted_by_itself(any_core: Core) -> None:
 
 async def test_changes_of_other_types_are_not_told(any_core: Core) -> None:
     cases = any_core.use_cases
-    atmos = replace(cases.watching, import_tasks=replace(cases.import_tasks, only=DOLBY_ATMOS))
+    atmos = replace(cases.watching, import_tasks=replace(cases.import_tasks, only=ATMOS))
     async with aclosing(atmos.changes(WHO, None)) as changes:
         first = asyncio.ensure_future(anext(changes))
         await asyncio.sleep(0)  # it looks from its own beginning on

@@ -19,9 +19,9 @@ from services.api.domain.runs import Accepted, Go, Refused, Run
 from services.api.domain.task import Target
 from services.api.reports import to_domain
 from services.api.use_cases.import_tasks import TaskFields
+from services.api.use_cases.items import Fields
 from services.api.use_cases.reports import MAX_JSON_BYTES, BrokenReport, unpack
 from services.api.use_cases.settings import SettingsFields
-from services.api.use_cases.tracks import TrackFields
 from shared.problems import Format
 from shared.stage import job
 from tests.support.core import MD5, PACKED, Core, a_principal
@@ -200,7 +200,7 @@ def test_what_is_no_report_is_dropped_and_the_outcome_counts(body: bytes) -> Non
 
 async def test_a_claim_says_what_to_judge_by(any_core: Core) -> None:
     cases = any_core.use_cases
-    track = await cases.tracks.create(WHO, TrackFields(title="Song", stereo_duration=215.04))
+    track = await cases.tracks.create(WHO, Fields(title="Song", stereo_duration=215.04))
     task = await any_core.task()
     await any_core.store(task)
     run = Run(Stage.VALIDATE, 1, task.id)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, event, func, select, text, update
 
 from services.api.db import task_rows
 from services.api.db.tables import (
+    CATALOGUE,
     audit_log,
     dead_letters,
     doomed_blobs,
@@ -20,7 +21,6 @@ from services.api.db.tables import (
     tenant_storage,
     tombstones,
     totals,
-    tracks,
     validation_reports,
 )
 from services.api.domain.errors import NotFound
@@ -30,8 +30,8 @@ from services.api.domain.outcomes import Refused, error
 from services.api.scrub import Scrub
 from services.api.use_cases import retention as module
 from services.api.use_cases.import_tasks import TaskFields
+from services.api.use_cases.items import Fields
 from services.api.use_cases.options import Options
-from services.api.use_cases.tracks import TrackFields
 from shared.blobs.local import LocalStore
 from tests.support.core import PACKED, Core, a_principal, open_core
 
@@ -69,7 +69,7 @@ async def _execute(core: Core, *statements: Any) -> None:
 async def _one_of_each(core: Core, name: str) -> None:
     task = await core.task()
     await core.use_cases.import_tasks.delete(WHO, task.id)
-    await core.use_cases.tracks.create(WHO, TrackFields(title=name), options=Options(key=name))
+    await core.use_cases.tracks.create(WHO, Fields(title=name), options=Options(key=name))
     await core.use_cases.dead_letters.add("a.subject", b"payload", "reason")
 
 
@@ -274,7 +274,7 @@ async def _assert_counts_are_exact(core: Core) -> None:
             ("tasks.dolby_atmos", import_tasks, text("true")),
             ("records", records, records.c.superseded_at.is_(None)),
             ("audit_log", audit_log, text("true")),
-            ("tracks", tracks, text("true")),
+            ("tracks", CATALOGUE["tracks"], text("true")),
         ]
         for name, table, which in kinds:
             query = select(table.c.tenant, func.count()).where(which).group_by(table.c.tenant)

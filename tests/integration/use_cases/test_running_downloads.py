@@ -36,7 +36,7 @@ async def capped(database_url: str, request: pytest.FixtureRequest) -> AsyncIter
 
 
 def cap_of(core: Core) -> int:
-    return core.use_cases.runs.downloads.caps.running_downloads
+    return core.use_cases.runs.tasks.downloads.caps.running_downloads
 
 
 async def be_due(core: Core) -> None:

@@ -34,6 +34,7 @@ WRONG = error("x", "y")
 RECOUNT = text(
     "SELECT coalesce(sum(size_bytes), 0) FROM ("
     "SELECT size_bytes FROM records WHERE tenant = :t AND superseded_at IS NULL UNION ALL "
+    "SELECT size_bytes FROM renditions WHERE tenant = :t UNION ALL "
     "SELECT size_bytes FROM import_tasks "
     "WHERE tenant = :t AND status IN ('downloaded', 'validating')) AS kept"
 )
@@ -104,6 +105,7 @@ async def test_tenants_count_each_for_themselves(any_core: Core) -> None:
     assert (await stored(any_core), await stored(any_core, "other")) == (1000, 7)
 
 
+@pytest.mark.long
 async def test_the_kept_count_is_what_a_recount_gives_whatever_happens(any_core: Core) -> None:
     """Two hundred steps of any kind, several at once, on some tasks of two tenants."""
     random = Random(5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from services.validator.catalogue import Code, codes, families, family, meaning
@@ -13,6 +14,7 @@ from tests.support.media.broken import all_files
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from services.validator.profile import Profile
     from services.validator.rules.registry import Rule
     from shared.problems import Problem
     from tests.support.media.broken import Broken
@@ -56,9 +58,13 @@ def _page(code: Code, example: Broken | None) -> str:
     return "\n".join(parts)
 
 
+@cache
+def _profiles() -> list[Profile]:
+    return [load_profile(name) for name in profile_names()]
+
+
 def _severity(code: Code) -> list[str]:
-    profiles = [load_profile(name) for name in profile_names()]
-    weighed = [f"`{name}`: {said}" for name, said in code.overruled(profiles).items()]
+    weighed = [f"`{name}`: {said}" for name, said in code.overruled(_profiles()).items()]
     also = f" By delivery profile: {', '.join(weighed)}." if weighed else ""
     return [f"**{code.severity.capitalize()}**: the master is {_VERDICTS[code.severity]}.{also}\n"]
 

@@ -40,6 +40,7 @@ _PREFIX = "importTasks/"
 _CONSUMERS = (
     (streams.WORK, streams.DOWNLOAD_CONSUMER),
     (streams.WORK, streams.VALIDATE_CONSUMER),
+    (streams.WORK, streams.PUBLISH_CONSUMER),
     (streams.REPORTS, streams.API_CONSUMER),
 )
 
@@ -69,7 +70,8 @@ class Evidence:
 
     ``shown`` is what the API shows of each task, None for not found; ``waiting`` counts messages by
     stream, ``unacked`` by consumer; ``keys`` are those of the store, ``hashes`` the size and MD5 of
-    those that a valid record names; ``leftovers`` are parts, uploads and copies that nobody ended.
+    those that a valid record or a rendition names; ``leftovers`` are parts, uploads and copies that
+    nobody ended.
     """
 
     rows: dict[str, list[Row]]
@@ -121,7 +123,7 @@ async def gather(system: System) -> Evidence:
     store = system.open_store()
     listed = store.keys()
     seen.keys = {info.key async for info in listed}
-    for row in seen.valid_records:
+    for row in (*seen.valid_records, *seen.rows["renditions"]):
         if (found := await _hash(store, row["blob_key"])) is not None:
             seen.hashes[row["blob_key"]] = found
     seen.leftovers = sorted(_leftovers(system))

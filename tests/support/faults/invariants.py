@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from services.api.domain.lifecycle import FAILED, FINAL, Status, is_legal
+from services.api.domain.lifecycle import FAILED, FINAL, PublicationStatus, Status, is_legal
 from services.api.domain.task import DOLBY_ATMOS
 from shared.bus.roles import Role
 from tests.support.faults.evidence import measures, status_of
@@ -77,6 +77,9 @@ def all_final(case: Case) -> Iterator[str]:
             yield f"{id_} is {row['status']}"
         if row["due_at"] is not None and row["status"] in FINAL:
             yield f"{id_} is {row['status']} and still due"
+    for row in case.seen.rows["publications"]:
+        if row["status"] in {PublicationStatus.QUEUED, PublicationStatus.PUBLISHING}:
+            yield f"publication {row['id']} is {row['status']}"
     for id_, shown in case.seen.shown.items():
         said = shown and (status_of(shown), shown.generation, shown.version)
         is_so = id_ in by_id and tuple(by_id[id_][name] for name in _SHOWN)
@@ -178,11 +181,15 @@ def _changed_bytes(id_: UUID, events: list[Event]) -> Iterator[str]:
 
 
 def true_bytes(case: Case) -> Iterator[str]:
-    """The bytes of each valid record are there, and are what it and its task say (P5)."""
+    """The bytes of each valid record and rendition are there, and are what these say (P5)."""
     for record in case.seen.valid_records:
         promised = (record["size_bytes"], record["md5"])
         if (found := case.seen.hashes.get(record["blob_key"])) != promised:
             yield f"the bytes of record {record['id']} are {found}, not {promised}"
+    for row in case.seen.rows["renditions"]:
+        promised = (row["size_bytes"], row["md5"])
+        if (found := case.seen.hashes.get(row["blob_key"])) != promised:
+            yield f"the bytes of rendition {row['id']} are {found}, not {promised}"
     for row in case.seen.tasks:
         if row["status"] != Status.COMPLETED:
             continue
@@ -241,12 +248,13 @@ def _untold(id_: UUID, version: int, events: list[Event]) -> Iterator[str]:
 def nothing_left(case: Case) -> Iterator[str]:
     """No bytes that nothing names, no claim, no message and no child is left behind (P12)."""
     seen = case.seen
-    for row in seen.tasks:
+    for row in (*seen.tasks, *seen.rows["publications"]):
         if row["run_id"] is not None:
             yield f"{row['id']} is still claimed by {row['run_id']} until {row['lease_until']}"
     yield from (f"{row['blob_key']} is doomed and not deleted" for row in seen.rows["doomed_blobs"])
     named = {row["blob_key"] for row in seen.tasks if row["status"] not in FAILED}
     named |= {record["blob_key"] for record in seen.valid_records}
+    named |= {rendition["blob_key"] for rendition in seen.rows["renditions"]}
     orphans = [f"nothing names the bytes {key}" for key in sorted(seen.keys - named)]
     # A part is listed by the store under its key, so it has been counted there.
     orphans += [f"left behind: {one}" for one in seen.leftovers if not one.startswith("part ")]

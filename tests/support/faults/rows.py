@@ -21,6 +21,8 @@ Row = dict[str, Any]
 TABLES = (
     tables.import_tasks,
     tables.records,
+    tables.publications,
+    tables.renditions,
     tables.outbox,
     tables.doomed_blobs,
     tables.tombstones,

@@ -38,7 +38,9 @@ class Shape:
     apis: int = 1
     downloaders: int = 1
     validators: int = 1
+    publishers: int = 0
 
 
 LAPTOP: Final = Shape()
+PUBLISHING: Final = Shape(publishers=1)
 FLEET: Final = Shape(database="postgresql", store="s3", apis=3, downloaders=2, validators=2)

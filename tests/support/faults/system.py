@@ -99,6 +99,7 @@ class System:
         self.apis: list[Process] = []
         self.downloaders: list[Process] = []
         self.validators: list[Process] = []
+        self.publishers: list[Process] = []
         self.s3: Process | None = None
         self.postgres: PostgresServer | None = None
         self.links: dict[str, Proxy] = {}
@@ -118,8 +119,8 @@ class System:
 
     @property
     def workers(self) -> list[Process]:
-        """The processes of both stages."""
-        return [*self.downloaders, *self.validators]
+        """The processes of every stage."""
+        return [*self.downloaders, *self.validators, *self.publishers]
 
     @property
     def services(self) -> list[Process]:
@@ -285,6 +286,7 @@ class System:
             (Role.API, self.shape.apis, self.apis),
             (Role.DOWNLOADER, self.shape.downloaders, self.downloaders),
             (Role.VALIDATOR, self.shape.validators, self.validators),
+            (Role.PUBLISHER, self.shape.publishers, self.publishers),
         ):
             kind = ApiService if role is Role.API else PythonService
             for number in range(1, count + 1):

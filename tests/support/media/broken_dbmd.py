@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from cli.demo.master import Spec
 from cli.demo.metadata import dbmd, segment
-from services.validator.formats.chna import MAX_CHNA_BYTES
 from services.validator.formats.dbmd import MAX_DBMD_BYTES
+from shared.adm.chna import MAX_CHNA_BYTES
 from tests.support.media.broken import Broken, wave
 
 if TYPE_CHECKING:

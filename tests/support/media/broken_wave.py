@@ -6,7 +6,7 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from services.validator.formats.riff import MAX_CHUNKS, MAX_TABLE_ENTRIES
+from shared.adm.riff import MAX_CHUNKS, MAX_TABLE_ENTRIES
 from tests.support.media.broken import SMALL, Broken, stored, wave
 
 if TYPE_CHECKING:

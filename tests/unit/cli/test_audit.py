@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.support.door import Door
     from tests.unit.cli.conftest import Stagedoor
@@ -32,6 +34,7 @@ async def test_the_log_is_for_admins(stagedoor: Stagedoor, door: Door) -> None:
     assert refused.err == ["error: SCOPE_MISSING: The token lacks the scope admin."]
 
 
+@pytest.mark.long
 async def test_a_token_is_rotated_and_its_use_listed(
     alone: Stagedoor, door: Door, sqlite_url: str
 ) -> None:

@@ -7,6 +7,8 @@ import json
 import wave
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cli.demo.master import Spec, write_master
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ async def test_a_token_is_made_used_listed_and_revoked(
     assert (await alone("token", "revoke", key_id, **environ)).code == 0
 
 
+@pytest.mark.long
 async def test_a_database_is_made_and_the_admin_program_s_exit_code_kept(alone: Stagedoor) -> None:
     environ = {"STAGEDOOR_DATA_DIR": str(alone.folder / "data")}
     made = await alone("db", "upgrade", **environ)

@@ -85,6 +85,7 @@ async def test_the_same_name_twice_is_refused(alone: Stagedoor) -> None:
     assert twice.code == 2
 
 
+@pytest.mark.long
 async def test_an_operator_sets_quotas(stagedoor: Stagedoor, core: Core, sqlite_url: str) -> None:
     who = a_principal("default", "admin")
     for given, told in (("1000", 1000), ("0", 0), ("5", 5), ("default", 0)):

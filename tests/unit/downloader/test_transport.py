@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import resource
 import socket
 import threading
 from contextlib import ExitStack, contextmanager
@@ -48,6 +51,22 @@ def test_the_request_as_it_goes_out(origin: Origin, client: Client) -> None:
         + b"Accept-Encoding: identity\r\nUser-Agent: Stagedoor/test\r\nAccept: */*\r\n"
         b"Range: bytes=0-\r\nAuthorization: Bearer x\r\n\r\n"
     )
+
+
+def test_without_a_descriptor_it_is_not_the_origin_that_is_blamed(
+    origin: Origin, client: Client
+) -> None:
+    url = origin.serve("/a", replies.file(b"bytes"))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.close(free := os.dup(0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files") as caught:
+            client.get(url)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert caught.value.errno == errno.EMFILE
+    assert client.get(url) == (200, b"bytes")
 
 
 @pytest.mark.parametrize(

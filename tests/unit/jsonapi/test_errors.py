@@ -18,6 +18,7 @@ from services.api.domain.errors import (
     RelatedNotFound,
     Violation,
 )
+from services.api.http.jsonapi.dialect import STANDARD
 from services.api.http.jsonapi.errors import Error, JsonApiError, from_refusal, in_names_of
 from services.api.http.jsonapi.resource import label
 
@@ -33,7 +34,7 @@ def _render(books: Resource[Any], refusal: Refusal, pointer: str | None = None) 
 
 def test_member_by_member(books: Resource[Any]) -> None:
     error = _render(books, InvalidFields(Violation("shelf_mark", "taken", "Taken.")))
-    assert msgspec.json.encode(error.render()) == (
+    assert msgspec.json.encode(STANDARD.refusal(error)) == (
         b'{"jsonapi":{"version":"1.0"},"errors":[{'
         b'"detail":"The shelf mark has already been taken.",'
         b'"source":{"pointer":"/data/attributes/shelfMark"},'
@@ -127,6 +128,7 @@ def test_every_refusal_has_a_status() -> None:
         "StateConflict": 409,
         "InUse": 409,
         "TooManySubscriptions": 409,
+        "QuotaExceeded": 507,
         "Unauthenticated": 401,
         "ScopeMissing": 403,
         "Unavailable": 503,

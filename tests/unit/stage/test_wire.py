@@ -112,6 +112,7 @@ def test_answers_to_claims_come_out_as_they_went_in(reply: Go | Later | Stop) ->
         STORED,
         Accepted(md5=MD5, size_bytes=5, format=SEEN, problems=(ERROR,)),
         Accepted(md5=MD5, size_bytes=5, format=SEEN, report=b"zipped"),
+        Accepted(md5=MD5, size_bytes=5, format=SEEN, converted=STORED),
         Refused(problems=(ERROR,), format=SEEN, report=bytes(MAX_REPORT_BYTES)),
         Refused(problems=(ERROR,)),
         Failed(problem=ERROR),

@@ -18,8 +18,8 @@ from services.validator.formats.ac4_presentation import Coding as Found
 from services.validator.formats.ac4_presentation import coding_of, says_atmos
 from services.validator.formats.ac4_toc import parse_toc
 from services.validator.formats.bits import BitReader
-from services.validator.formats.source import FormatError, open_source
 from services.validator.inspection import inspect
+from shared.adm.source import FormatError, open_source
 from tests.support.media.ac4 import (
     Coding,
     Frame,

@@ -6,7 +6,7 @@ import pytest
 
 from services.validator.formats.ac4_groups import Group, GroupContext, Substream, parse_group
 from services.validator.formats.bits import BitReader
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 from tests.support.media.bits import Bits
 
 # No substream indices, no extension, one substream; of channels, or of objects without OAMD.

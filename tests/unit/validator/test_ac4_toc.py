@@ -12,7 +12,7 @@ from services.validator.formats.ac4_presentation import says_atmos
 from services.validator.formats.ac4_stream import MAX_KEPT, Ac4Stream
 from services.validator.formats.ac4_toc import Presentation, parse_toc
 from services.validator.formats.bits import BitReader
-from services.validator.formats.source import FormatError
+from shared.adm.source import FormatError
 from tests.support.media.ac4 import Frame, raw_frame, raw_frames, synced
 from tests.support.media.bits import Bits
 

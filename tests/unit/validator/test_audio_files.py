@@ -17,10 +17,10 @@ from services.validator.formats.flac import (
     read_header,
 )
 from services.validator.formats.iso_video import VideoTrack
-from services.validator.formats.source import FormatError, open_source
 from services.validator.rules import audio_file
 from services.validator.rules.audio_file import AudioFile, FlacSound
 from services.validator.rules.registry import judge
+from shared.adm.source import FormatError, open_source
 from shared.problems import Format
 from tests.support.media.bits import Bits
 

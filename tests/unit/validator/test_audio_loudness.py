@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.validator.audio.loudness import LoudnessMeter
-from services.validator.audio.panner import WEIGHTS
+from shared.adm.panner import WEIGHTS
 from tests.support.media.audio import tone
 
 RATE = 48_000

@@ -14,8 +14,8 @@ CHILD = """
 import sys
 from pathlib import Path
 from services.validator.audio.measure import measure
-from services.validator.audio.routes import BedRoute
-from services.validator.formats.source import open_source
+from shared.adm.routes import BedRoute
+from shared.adm.source import open_source
 
 path, routed = Path(sys.argv[1]), sys.argv[2] == "routed"
 with path.open("wb") as file:

@@ -7,15 +7,15 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyebur128  # type: ignore[import-untyped]  # has no types
+import pyebur128
 import pytest
 from pyebur128 import ChannelType, MeasurementMode
 
 from services.validator.audio import measure as measuring
 from services.validator.audio.measure import measure
-from services.validator.audio.routes import BedRoute
 from services.validator.audio.true_peak import curvature_bound, interpolator
-from services.validator.formats.source import open_source
+from shared.adm.routes import BedRoute
+from shared.adm.source import open_source
 from tests.support.media.audio import HEADER_BYTES, Signal, noise, tone, write_plain
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.validator.audio.measurement import AudioMeasurement
-    from services.validator.audio.routes import Route
+    from shared.adm.routes import Route
 
 SURROUND = ("RC_L", "RC_R", "RC_C", "RC_LFE", "RC_Ls", "RC_Rs")
 TYPES = (

@@ -8,10 +8,10 @@ from array import array
 import numpy as np
 import pytest
 
-from services.validator.audio.panner import pan
-from services.validator.audio.render import Renderer
-from services.validator.audio.routes import BedRoute, ObjectRoute, Route
-from services.validator.formats.trajectories import Trajectory
+from shared.adm.panner import pan
+from shared.adm.render import Renderer
+from shared.adm.routes import BedRoute, ObjectRoute, Route
+from shared.adm.trajectories import Trajectory
 from tests.support.media.audio import Signal, noise
 
 RATE = 48_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from services.validator.audio.routes import BedRoute, ObjectRoute
-from services.validator.audio.routing import routes_of
-from services.validator.formats.adm import Adm, Element, Node
-from services.validator.formats.chna import Chna, ChnaEntry
-from services.validator.formats.trajectories import Trajectory
+from shared.adm.chna import Chna, ChnaEntry
+from shared.adm.model import Adm, Element, Node
+from shared.adm.routes import BedRoute, ObjectRoute
+from shared.adm.routing import routes_of
+from shared.adm.trajectories import Trajectory
 
 CHANNEL, STREAM, TRACK = "AC_0001100a", "AS_0001100a", "AT_0001100a_01"
 PATH = Trajectory(CHANNEL)

@@ -8,17 +8,17 @@ import pytest
 
 from services.validator.audio.limits import Delivery
 from services.validator.audio.measure import measure
-from services.validator.audio.routes import BedRoute, ObjectRoute
-from services.validator.audio.routing import routes_of
-from services.validator.formats.adm import Adm
-from services.validator.formats.axml import read_axml
-from services.validator.formats.chna import read_chna
-from services.validator.formats.riff import Fmt, read_riff
-from services.validator.formats.source import open_source
-from services.validator.formats.trajectories import Trajectories
 from services.validator.rules import audio as rules
 from services.validator.rules.audio import Audio
 from services.validator.rules.registry import RULES, judge
+from shared.adm.axml import read_axml
+from shared.adm.chna import read_chna
+from shared.adm.model import Adm
+from shared.adm.riff import Fmt, read_riff
+from shared.adm.routes import BedRoute, ObjectRoute
+from shared.adm.routing import routes_of
+from shared.adm.source import open_source
+from shared.adm.trajectories import Trajectories
 from shared.problems import Severity
 from tests.support.media.audio import programme, sounding
 from tests.support.media.broken_audio import SPEC, files
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.validator.audio.measurement import AudioMeasurement
-    from services.validator.audio.routes import Route
     from services.validator.profile import Profile
+    from shared.adm.routes import Route
     from tests.support.media.broken import Broken
 
 FILES = files()

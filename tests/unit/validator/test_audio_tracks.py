@@ -11,9 +11,9 @@ import pytest
 from services.validator.audio import measure as measuring
 from services.validator.audio.measure import measure
 from services.validator.audio.measurement import DIRECT, RENDERED
-from services.validator.audio.pcm import Pcm
-from services.validator.audio.routes import BedRoute
-from services.validator.formats.source import FormatError, open_source
+from shared.adm.pcm import Pcm
+from shared.adm.routes import BedRoute
+from shared.adm.source import FormatError, open_source
 from tests.support.media.audio import HEADER_BYTES, Signal, noise, tone, write_plain
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.validator.audio.measurement import AudioMeasurement
-    from services.validator.audio.routes import Route
+    from shared.adm.routes import Route
 
 RATE = 48_000
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.demo.master import Spec, master
-from services.validator.formats import axml, block_reader, block_templates
-from services.validator.formats.axml import read_axml
-from services.validator.formats.riff import Chunk
-from services.validator.formats.source import FormatError, open_source
-from services.validator.formats.times import parse_time
-from services.validator.formats.trajectories import Trajectories
+from shared.adm import axml, block_reader, block_templates
+from shared.adm.axml import read_axml
+from shared.adm.riff import Chunk
+from shared.adm.source import FormatError, open_source
+from shared.adm.times import parse_time
+from shared.adm.trajectories import Trajectories
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.validator.formats.adm import Adm
-    from services.validator.formats.blocks import Block
+    from shared.adm.blocks import Block
+    from shared.adm.model import Adm
 
 _OPEN = '<audioChannelFormat audioChannelFormatID="AC_00031001" typeLabel="0003">'
 _ROOT = "<a><audioFormatExtended>{}</audioFormatExtended></a>"
@@ -271,8 +271,8 @@ def test_long_texts_take_constant_memory(tmp_path: Path) -> None:
         file.write(b"</audioObject></audioFormatExtended></a>")
     program = (
         "import resource, sys; from pathlib import Path\n"
-        "from services.validator.formats import axml, source\n"
-        "from services.validator.formats.riff import Chunk\n"
+        "from shared.adm import axml, source\n"
+        "from shared.adm.riff import Chunk\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "with source.open_source(Path(sys.argv[1])) as file:\n"
         "    adm = axml.read_axml(file, Chunk('axml', 0, file.size))\n"

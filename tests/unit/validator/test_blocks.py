@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.demo.master import Spec, Wave, master
-from services.validator.formats.blocks import Block, Form
 from services.validator.inspection import inspect
 from services.validator.rules import timing
 from services.validator.rules.registry import MAX_FINDINGS, RULES
+from shared.adm.blocks import Block, Form
 from tests.support.media.broken_blocks import SPEC, files
 
 if TYPE_CHECKING:

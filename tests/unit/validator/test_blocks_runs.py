@@ -9,23 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.validator.formats import axml, block_reader, block_templates
-from services.validator.formats.axml import read_axml
-from services.validator.formats.blocks import Block, Form, Run
-from services.validator.formats.riff import Chunk
-from services.validator.formats.source import open_source
-from services.validator.formats.times import parse_time, parse_times
-from services.validator.formats.trajectories import Trajectories
 from services.validator.profile import load_profile
 from services.validator.rules import blocks_judge
 from services.validator.rules.blocks_judge import BlockJudge
 from services.validator.rules.blocks_runs import CLEARED
 from services.validator.rules.registry import MAX_FINDINGS, RULES, Finding, Rule
+from shared.adm import axml, block_reader, block_templates
+from shared.adm.axml import read_axml
+from shared.adm.blocks import Block, Form, Run
+from shared.adm.riff import Chunk
+from shared.adm.source import open_source
+from shared.adm.times import parse_time, parse_times
+from shared.adm.trajectories import Trajectories
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.validator.formats.adm import Adm
+    from shared.adm.model import Adm
     from shared.problems import Problem
 
 _CHANNEL = "AC_00031001"

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.demo.master import Spec, write_master
-from services.validator import confinement
 from services.validator.app import run
-from services.validator.limits import UNCONFINED
-from services.validator.sandbox import Limits, ValidatorCrashed, inspect_in_child
+from services.validator.sandbox import ChildCrashed, Limits, inspect_in_child
 from services.validator.settings import ValidatorSettings
+from shared.sandbox import confinement
+from shared.sandbox.limits import UNCONFINED
 from tests.support.sandbox import LIMITED, crash_of
 
 if TYPE_CHECKING:
@@ -176,9 +176,9 @@ CALLS = {
 }
 CALLING = """
 import ctypes, resource, types
-from services.validator import confinement
 from services.validator.app import run
 from services.validator.inspection import inspect
+from shared.sandbox import confinement
 column = confinement._machine().column
 TGKILL = confinement._machine().signals
 numbers = {name: each[column] for name, each in confinement._FORBIDDEN.items()}
@@ -238,7 +238,7 @@ async def test_a_thread_that_runs_already_is_confined_too(tmp_path: Path, atmos:
     """
     early = LIMITED.replace("apply_limits(request.limits)\n", "")
     command = (sys.executable, "-c", early + textwrap.dedent(body))
-    with pytest.raises(ValidatorCrashed) as caught:
+    with pytest.raises(ChildCrashed) as caught:
         await inspect_in_child(tmp_path, atmos, command=command)
     assert caught.value.log.strip() == "refused"
 
@@ -262,13 +262,14 @@ async def test_what_cannot_be_confined_does_not_start(
     elsewhere = f"""
     import sys
     from dataclasses import replace
-    from services.validator import child, confinement
+    from services.validator import child
+    from shared.sandbox import confinement
     machines = confinement._MACHINES
     {change}
     sys.exit(child.main())
     """
     command = (sys.executable, "-c", textwrap.dedent(elsewhere))
-    with pytest.raises(ValidatorCrashed) as caught:
+    with pytest.raises(ChildCrashed) as caught:
         await inspect_in_child(path, atmos, command=command)
     assert caught.value.reason == f"exit status {UNCONFINED}: it cannot be confined"
     assert words in caught.value.log

@@ -15,7 +15,7 @@ from services.validator.formats import eac3, framing, mp4, mp4_samples, mpeg_ts,
 from services.validator.formats.kinds import Kind
 from services.validator.formats.recognise import recognise
 from services.validator.formats.recognise_ts import choose
-from services.validator.formats.source import FormatError, Source
+from shared.adm.source import FormatError, Source
 from tests.support.media import mp4 as make_mp4
 from tests.support.media import mpeg_ts as make_ts
 from tests.support.media.eac3 import joc_frames, plain_frames

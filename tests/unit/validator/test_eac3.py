@@ -12,8 +12,8 @@ from services.validator.formats.dec3 import Dec3, Substream, parse_dec3
 from services.validator.formats.eac3_stream import MAX_KEPT, Eac3Stream, read_stream
 from services.validator.formats.emdf import Oamd
 from services.validator.formats.mp4 import Track
-from services.validator.formats.source import FormatError
 from services.validator.rules import eac3 as rules
+from shared.adm.source import FormatError
 from tests.support.media.bits import Bits
 from tests.support.media.eac3 import Joc, plain_frames, with_joc
 

@@ -26,7 +26,7 @@ import json, sys
 from pathlib import Path
 from services.validator import verdict
 from services.validator.formats.recognise import recognise_source
-from services.validator.formats.source import open_source
+from shared.adm.source import open_source
 from services.validator.judging import judge_source
 from services.validator.profile import load_profile
 from services.validator.rules import load_all
@@ -42,7 +42,7 @@ loaded, there = sorted(sys.modules), {rule.code for rule in RULES}
 load_all()
 kinds = {type(subject) for subject in judged}
 if found.master:
-    from services.validator.formats.blocks import Block, DetailedBlock, Form
+    from shared.adm.blocks import Block, DetailedBlock, Form
     kinds |= {Block, DetailedBlock, Form}
 needed = {rule.code for rule in RULES if any(issubclass(kind, rule.subject) for kind in kinds)}
 codes = [problem.code for problem in found.problems]
@@ -68,9 +68,10 @@ FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 # Beside Python's own, and what the structure of an ADM BWF master is about.
 LIBRARIES = {"msgspec", "typing_extensions"}
-FORMATS = {
-    *("adm", "adm_bwf", "axml", "block_reader", "block_templates", "blocks", "chna", "dbmd"),
-    *("dolby_metadata", "kinds", "recognise", "riff", "source", "times", "trajectories"),
+FORMATS = {"adm_bwf", "dbmd", "dolby_metadata", "kinds", "recognise"}
+ADM = {
+    *("axml", "block_reader", "block_templates", "blocks", "chna", "model"),
+    *("riff", "source", "times", "trajectories"),
 }
 HEAVY = {"asyncio", "ctypes", "email", "importlib.resources", "logging", "ssl", "subprocess"}
 
@@ -99,7 +100,11 @@ def test_a_wave_file_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
     assert _named(loaded, "services.validator.formats.") == FORMATS
     assert _named(loaded, "services.validator.families.") == {"wave"}
     assert _named(loaded, "services.validator.audio.") == {"limits"}
-    assert _named(loaded, "shared.") == {"problems", "profiles"}
+    assert _named(loaded, "shared.adm.") == ADM
+    assert _named(loaded, "shared.") == {"adm", *(f"adm.{each}" for each in ADM)} | {
+        "problems",
+        "profiles",
+    }
 
 
 def _named(loaded: set[str], package: str) -> set[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.validator.formats.iso_video import VideoTrack, read_movie
-from services.validator.formats.source import FormatError, open_source
+from shared.adm.source import FormatError, open_source
 from tests.support.media.mp4 import box
 
 if TYPE_CHECKING:

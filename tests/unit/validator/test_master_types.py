@@ -13,11 +13,11 @@ from services.validator.formats.crc16 import crc16
 from services.validator.formats.cues import MAX_BYTES
 from services.validator.formats.flac import StreamInfo, check_first_frame, read_header
 from services.validator.formats.iso_video import Movie, VideoTrack, read_movie
-from services.validator.formats.source import FormatError, open_source
 from services.validator.inspection import inspect
 from services.validator.master_types import MasterType
 from services.validator.rules.motion_art import MotionArt
 from services.validator.rules.registry import judge
+from shared.adm.source import FormatError, open_source
 from shared.problems import Format, Severity
 from tests.support.media import broken_audio_files, broken_motion_art, broken_subtitles
 from tests.support.media.flac import CD, HD, MD5, MONO, audio_start, flac, wave

@@ -10,7 +10,7 @@ import pytest
 
 from services.validator.formats import iso_video, mp4
 from services.validator.formats.mp4 import Box, BoxFile
-from services.validator.formats.source import FormatError, open_source
+from shared.adm.source import FormatError, open_source
 from tests.support.media.eac3 import joc_frames
 from tests.support.media.mp4 import Track, box, dec3, fragmented, full, plain
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from services.validator.formats.source import Source
+    from shared.adm.source import Source
 
     Open = Callable[[bytes], Source]
 

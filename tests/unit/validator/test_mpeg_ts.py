@@ -8,7 +8,7 @@ import pytest
 
 from services.validator.formats import mpeg_ts, pes
 from services.validator.formats.mpeg_ts import Elementary, Layout, TransportStream
-from services.validator.formats.source import FormatError, open_source
+from shared.adm.source import FormatError, open_source
 from tests.support.media.mpeg_ts import PMT_PID, SOUND_PID, pat, pmt, section
 
 if TYPE_CHECKING:

@@ -6,12 +6,7 @@ from array import array
 
 import pytest
 
-from services.validator.formats.adm import Adm, Element, Node
 from services.validator.formats.adm_bwf import AdmMaster
-from services.validator.formats.chna import Chna, ChnaEntry
-from services.validator.formats.riff import Fmt, RiffFile
-from services.validator.formats.source import FormatError
-from services.validator.formats.trajectories import Trajectory
 from services.validator.programme import (
     MAX_ALL_POINTS,
     MAX_PARTS,
@@ -20,6 +15,11 @@ from services.validator.programme import (
     thinned,
 )
 from services.validator.report import Point
+from shared.adm.chna import Chna, ChnaEntry
+from shared.adm.model import Adm, Element, Node
+from shared.adm.riff import Fmt, RiffFile
+from shared.adm.source import FormatError
+from shared.adm.trajectories import Trajectory
 
 TRACK, STREAM, CHANNEL = "AT_0003100a_01", "AS_0003100a", "AC_0003100a"
 FMT = Fmt(1, 1, 48_000, 144_000, 3, 24)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.validator.formats import axml, chna, crc16, dec3, eac3, emdf, mp4, riff
+from services.validator.formats import crc16, dec3, eac3, emdf, mp4
 from services.validator.formats.bits import BitReader
 from services.validator.formats.recognise import Kind, recognise
-from services.validator.formats.riff import Chunk
-from services.validator.formats.source import MAX_READ_BYTES, FormatError, Source, open_source
+from shared.adm import axml, chna, riff
+from shared.adm.riff import Chunk
+from shared.adm.source import MAX_READ_BYTES, FormatError, Source, open_source
 from tests.support.media import mp4 as make_mp4
 from tests.support.media.bits import Bits
 from tests.support.media.eac3 import Joc, joc_frames, oamd, plain_frames, remainder
@@ -115,8 +116,8 @@ def test_many_blocks_take_constant_memory(tmp_path: Path) -> None:
     path.write_bytes(ROOT % (channel % (block * 60_000)) + END)
     program = (
         "import resource, sys; from pathlib import Path\n"
-        "from services.validator.formats import axml, source\n"
-        "from services.validator.formats.riff import Chunk\n"
+        "from shared.adm import axml, source\n"
+        "from shared.adm.riff import Chunk\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "with source.open_source(Path(sys.argv[1])) as file:\n"
         "    adm = axml.read_axml(file, Chunk('axml', 0, file.size))\n"

@@ -16,10 +16,10 @@ from google.protobuf.json_format import ParseDict, ParseError
 from cli.demo.master import Spec, master, write_master
 from services.validator import inspection
 from services.validator import report as reports
-from services.validator.formats.trajectories import Trajectory
 from services.validator.inspection import Report, inspect
 from services.validator.programme import MAX_ALL_POINTS, MAX_PARTS, MAX_POINTS, thinned
 from services.validator.report import DynamicObject, Point, Programme, gravest_first
+from shared.adm.trajectories import Trajectory
 from shared.problems import Problem, Severity
 from stagedoor.v1.problem_pb2 import Problem as ProblemMessage
 from stagedoor.v1.validation_report_service_pb2 import ValidationReport

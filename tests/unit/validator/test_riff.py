@@ -12,8 +12,8 @@ from services.validator.formats.dolby_metadata import (
     SupplementalSegment,
     read_dolby_metadata,
 )
-from services.validator.formats.riff import MAX_CHUNKS, read_riff
-from services.validator.formats.source import open_source
+from shared.adm.riff import MAX_CHUNKS, read_riff
+from shared.adm.source import open_source
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,10 +16,11 @@ import pytest
 
 from cli.demo.master import Spec, write_master
 from services.validator.inspection import inspect
-from services.validator.limits import ORPHANED, Request
-from services.validator.sandbox import CHILD, Limits, ValidatorCrashed, inspect_in_child
+from services.validator.limits import Request
+from services.validator.sandbox import CHILD, ChildCrashed, Limits, inspect_in_child
 from services.validator.settings import ValidatorSettings
 from shared.problems import Severity
+from shared.sandbox.limits import ORPHANED
 from tests.support.media import ac4, eac3
 from tests.support.sandbox import crash_of, script
 
@@ -62,14 +63,14 @@ async def test_the_report_comes_back(tmp_path: Path, atmos: Profile) -> None:
 
 
 async def test_a_child_says_why_it_gives_no_report(tmp_path: Path, atmos: Profile) -> None:
-    with pytest.raises(ValidatorCrashed, match=r"\d: the file cannot be read") as caught:
+    with pytest.raises(ChildCrashed, match=r"\d: the file cannot be read") as caught:
         await inspect_in_child(tmp_path / "nothing", atmos)
     assert "No such file" in caught.value.log
     program = (
         "import sys; from services.validator import child;"
         "child.inspect = lambda *_, **__: bytearray(1 << 60); sys.exit(child.main())"
     )
-    with pytest.raises(ValidatorCrashed, match=r"\d: no more address space"):
+    with pytest.raises(ChildCrashed, match=r"\d: no more address space"):
         await inspect_in_child(tmp_path, atmos, command=(sys.executable, "-c", program))
 
 
@@ -172,7 +173,7 @@ async def test_a_log_that_is_no_text_is_kept(tmp_path: Path, atmos: Profile) -> 
 
 async def test_a_child_that_does_not_listen_is_a_crash(atmos: Profile) -> None:
     deaf = (sys.executable, "-c", "import sys; sys.exit(3)")
-    with pytest.raises(ValidatorCrashed, match="exit status 3"):
+    with pytest.raises(ChildCrashed, match="exit status 3"):
         await inspect_in_child(Path("longer than a pipe" * 10_000), atmos, command=deaf)
 
 

@@ -19,7 +19,7 @@ from services.validator.stage import ValidateStage
 from shared.blobs.base import StoreUnavailable
 from shared.blobs.local import LocalStore
 from shared.problems import Severity
-from shared.stage.job import Accepted, Failed, Job, Refused, Released, Stage
+from shared.stage.job import Accepted, Failed, Job, Refused, Released, Stage, Stored
 from tests.support.media.flac import CD, flac
 from tests.support.media.others import stereo_wave
 
@@ -118,6 +118,31 @@ async def test_the_outcome_has_the_whole_report(
         report = Report.from_json(gzip.decompress(outcome.report))
         assert (report.accepted, report.problems) == (accepted, outcome.problems)
         assert (report.profile, report.master_type) == ("atmos", "dolby_atmos")
+
+
+async def test_subtitles_become_webvtt(store: LocalStore, profiles: Profiles) -> None:
+    webvtt = b"WEBVTT\n\n00:01.000 --> 00:02.000\nCiao\n"
+    subrip = b"\xef\xbb\xbf1\r\n00:00:01,000 --> 00:00:02,000\r\nCi\xc3\xa0o\r\n"
+    for data, becomes in (
+        (subrip, b"WEBVTT\n\n1\n00:00:01.000 --> 00:00:02.000\nCi\xc3\xa0o\n"),
+        (webvtt, None),
+    ):
+        await put(store, data)
+        job = job_for(data, master_type="subtitles")
+        outcome = await ValidateStage(store, profiles).run(job, Seen())
+        assert isinstance(outcome, Accepted)
+        assert outcome.format.container == "WebVTT"
+        if becomes is None:
+            assert outcome.converted is None
+            continue
+        assert outcome.converted is not None
+        async with store.local_copy(job.output_key) as path:
+            kept = path.read_bytes()
+        md5 = hashlib.md5(becomes, usedforsecurity=False).hexdigest()
+        assert (kept, outcome.converted) == (
+            becomes,
+            Stored(blob_key=job.output_key, size_bytes=len(becomes), md5=md5),
+        )
 
 
 async def test_the_task_chooses_the_profile(store: LocalStore, tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from av import logging as av_logging
 
 from services.validator.families.truehd import TRUEHD_ATMOS
 from services.validator.formats import truehd
-from services.validator.formats.source import FormatError
 from services.validator.formats.truehd_checksums import SubstreamChecks
 from services.validator.formats.truehd_dmlp import Dmlp, parse_dmlp
 from services.validator.formats.truehd_sync import Objects, parse_major_sync
 from services.validator.inspection import inspect
+from shared.adm.source import FormatError
 from tests.support.media.broken_truehd import files
 from tests.support.media.truehd import Spec, checked, dmlp, mp4_file, raw_file, sync, units
 

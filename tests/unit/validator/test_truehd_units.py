@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.validator.formats.source import FormatError
 from services.validator.formats.truehd import parse_unit
 from services.validator.formats.truehd_checksums import MAX_KEPT
 from services.validator.formats.truehd_stream import TruehdStream
 from services.validator.formats.truehd_sync import Objects, parse_major_sync
 from services.validator.rules import truehd as rules
+from shared.adm.source import FormatError
 from tests.support.media.bits import Bits
 from tests.support.media.truehd import Spec, Unit, checked, sync, units, with_nibble
 

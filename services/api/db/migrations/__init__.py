@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import delete, insert, inspect
 from sqlalchemy.exc import DBAPIError
 
 from services.api.db import schema
 from services.api.db.schema import SCRIPTS
+from services.api.db.tables import compatibility
 from services.api.domain.errors import Unavailable, WrongTables
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ async def upgrade(engines: Engines, revision: str = "head", scripts: Path = SCRI
                 raise WrongTables(problem)
             return
         command.upgrade(_config(connection, scripts), revision)
-        schema.note_compatibility(connection, scripts)
+        _note_compatibility(connection, scripts)
 
     await _migrate(engines, steps)
 
@@ -54,7 +57,7 @@ async def downgrade(engines: Engines, revision: str) -> None:
 
     def steps(connection: Connection) -> None:
         command.downgrade(_config(connection, SCRIPTS), revision)
-        schema.note_compatibility(connection)
+        _note_compatibility(connection, SCRIPTS)
 
     await _migrate(engines, steps)
 
@@ -83,6 +86,19 @@ def _be_patient(connection: Connection) -> None:
         # A large table's index takes longer than a request may; but nobody waits long for a lock.
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+
+
+def _note_compatibility(connection: Connection, scripts: Path) -> None:
+    """Write down the oldest revision whose programs can work with the tables as they are now."""
+    present = schema.revision(connection)
+    if present is None or not inspect(connection).has_table(compatibility.name):
+        return
+    directory = ScriptDirectory.from_config(_config(connection, scripts))
+    steps = list(directory.walk_revisions("base", present))
+    contracting = [step for step in steps if getattr(step.module, "contracts", False)]
+    oldest = (contracting or steps[-1:])[0].revision
+    connection.execute(delete(compatibility))
+    connection.execute(insert(compatibility).values(oldest_revision=oldest))
 
 
 def _config(connection: Connection, scripts: Path) -> Config:

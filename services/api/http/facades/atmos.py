@@ -1,7 +1,8 @@
-"""Atmos import tasks, with the tracks and records around them, as JSON:API under /api/v1.
+"""Atmos import tasks, with the records and the catalogue around them, as JSON:API under /api/v1.
 
 Reads like the published document: what a task looks like, its filters, then what can be done with
-it; tracks and records follow in the same style. What it tells beyond that document is in ``meta``.
+it; records follow in the same style, and the catalogue from its own declarations. What it tells
+beyond that document is in ``meta``.
 """
 
 from __future__ import annotations
@@ -16,17 +17,16 @@ import msgspec
 
 from services.api.domain.headers import MAX_FIELDS, NAME, VALUE
 from services.api.domain.lifecycle import FINAL, Status
-from services.api.domain.queries import RecordQuery, TaskQuery, TrackQuery
+from services.api.domain.queries import RecordQuery, TaskQuery
 from services.api.domain.task import DOLBY_ATMOS
 from services.api.domain.values import parse_isrc
-from services.api.http.facades import subscriptions
+from services.api.http.facades import catalogue, subscriptions, uploads
 from services.api.http.jsonapi.app import make_jsonapi_app
 from services.api.http.jsonapi.operations import Following, Operations, Served, Units
 from services.api.http.jsonapi.parse import parse_id
 from services.api.http.jsonapi.resource import Action, Attribute, Filter, Resource, Sort, ToOne
-from services.api.use_cases.fields import MAX_SECONDS
+from services.api.http.openapi.document import EXAMPLES, Description
 from services.api.use_cases.import_tasks import TaskFields
-from services.api.use_cases.tracks import MAX_TITLE, TrackFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,10 +34,9 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from services.api.domain.catalogue import Record, Track
+    from services.api.domain.catalogue import Record
     from services.api.domain.task import Finding, Target, Task
     from services.api.use_cases.import_tasks import ImportTasks
-    from services.api.use_cases.tracks import Tracks
     from services.api.use_cases.use_cases import UseCases
 
 PREFIX = "/api/v1"
@@ -216,7 +215,7 @@ TASKS: Resource[Task] = Resource(
 
 def _task_operations(use_cases: UseCases) -> Operations[Task]:
     """Of Atmos tasks alone: of other master types this document knows nothing."""
-    tasks = replace(use_cases.import_tasks, only=DOLBY_ATMOS)
+    tasks = replace(use_cases.import_tasks, only=frozenset({DOLBY_ATMOS}))
     watching = replace(use_cases.watching, import_tasks=tasks)
     return Operations(
         list=lambda who, query: tasks.list(who, TaskQuery(**query.slice_)),
@@ -250,61 +249,6 @@ def _task_units(tasks: ImportTasks) -> Units:
             who, id_, TaskFields(**fields), required=_REQUIRED
         ),
         deleting=tasks.deleting,
-    )
-
-
-def _stereo_seconds(track: Track) -> float | None:
-    return None if track.stereo_duration is None else track.stereo_duration.total_seconds()
-
-
-TRACKS: Resource[Track] = Resource(
-    type="tracks",
-    id=attrgetter("id"),
-    attributes=(
-        Attribute(
-            name="title",
-            kind=Annotated[str, msgspec.Meta(max_length=MAX_TITLE)],
-            read=attrgetter("title"),
-            field="title",
-            invalid="must be printable text",
-        ),
-        Attribute(name="isrc", kind=str | None, read=attrgetter("isrc"), field="isrc"),
-        Attribute(name="createdAt", kind=datetime, read=attrgetter("created_at")),
-        Attribute(name="updatedAt", kind=datetime, read=attrgetter("updated_at")),
-        Attribute(
-            name="durationSeconds",
-            kind=Annotated[float, msgspec.Meta(gt=0, le=MAX_SECONDS)] | None,
-            read=_stereo_seconds,
-            field="stereo_duration",
-            invalid="must be a number of seconds, over 0 and at most a day",
-        ),
-    ),
-    filters=(Filter(name="id", field="ids", parse=parse_id),),
-    sorts=(
-        Sort(name="createdAt", field="created_at"),
-        Sort(name="updatedAt", field="updated_at"),
-    ),
-    version=attrgetter("version"),
-    required=("title",),
-)
-
-
-def _track_operations(tracks: Tracks) -> Operations[Track]:
-    return Operations(
-        list=lambda who, query: tracks.list(who, TrackQuery(**query.slice_)),
-        get=tracks.get,
-        create=lambda who, fields, options: tracks.create(
-            who, TrackFields(**fields), options=options
-        ),
-        update=lambda who, id_, fields, version: tracks.update(
-            who, id_, TrackFields(**fields), version=version
-        ),
-        delete=lambda who, id_, version: tracks.delete(who, id_, version=version),
-        units=Units(
-            creating=lambda who, fields: tracks.creating(who, TrackFields(**fields)),
-            updating=lambda who, id_, fields: tracks.updating(who, id_, TrackFields(**fields)),
-            deleting=tracks.deleting,
-        ),
     )
 
 
@@ -368,16 +312,26 @@ def _record_operations(use_cases: UseCases) -> Operations[Record]:
     )
 
 
-RESOURCES: tuple[Resource[Any], ...] = (TASKS, TRACKS, RECORDS, *subscriptions.RESOURCES)
+RESOURCES: tuple[Resource[Any], ...] = (
+    TASKS,
+    RECORDS,
+    *catalogue.RESOURCES.values(),
+    *subscriptions.RESOURCES,
+    uploads.UPLOADS,
+)
+
+
+DESCRIPTION = Description(title="Stagedoor", resources=RESOURCES, examples=EXAMPLES)
 
 
 def make_facade(use_cases: UseCases, public_url: str | None) -> web.Application:
     """The application to mount at PREFIX; ``public_url`` starts every link."""
     return make_jsonapi_app(
         Served(TASKS, _task_operations(use_cases)),
-        Served(TRACKS, _track_operations(use_cases.tracks)),
         Served(RECORDS, _record_operations(use_cases)),
+        *catalogue.served(use_cases),
         *subscriptions.served(use_cases),
+        uploads.served(use_cases),
         prefix=PREFIX,
         public_url=public_url,
         authenticate=use_cases.tokens.authenticate,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from services.api.http.jsonapi.documents import Documents
+from services.api.http.jsonapi.dialect import STANDARD, Dialect
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from services.api.http.jsonapi.documents import Documents
     from services.api.http.jsonapi.operations import Everything, Served
 
 
@@ -16,9 +17,14 @@ class Api:
     """What the routes of a facade know in common."""
 
     def __init__(
-        self, served: tuple[Served[Any], ...], prefix: str, public_url: str | None
+        self,
+        served: tuple[Served[Any], ...],
+        prefix: str,
+        public_url: str | None,
+        dialect: Dialect = STANDARD,
     ) -> None:
         """Take the path to serve under and how links start: by default as the request's URL."""
+        self.dialect = dialect
         self.served: Everything = {each.resource.type: each for each in served}
         self.resources = {each.resource.type: each.resource for each in served}
         self.types = frozenset(self.served)
@@ -27,7 +33,7 @@ class Api:
 
     def documents(self, request: web.Request) -> Documents:
         """The builder of documents with links for this client."""
-        return Documents(self.origin(request) + self._prefix)
+        return self.dialect.documents(self.origin(request) + self._prefix)
 
     def origin(self, request: web.Request) -> str:
         """How this client reaches the server, as https://domain.com."""

@@ -9,6 +9,7 @@ from aiohttp import web
 from services.api.http.authentication import authentication
 from services.api.http.jsonapi.api import Api
 from services.api.http.jsonapi.atomic import Atomic
+from services.api.http.jsonapi.dialect import STANDARD, Dialect
 from services.api.http.jsonapi.endpoints import Endpoints
 from services.api.http.jsonapi.events import Streams
 from services.api.http.jsonapi.feeds import Feeds
@@ -32,15 +33,16 @@ def make_jsonapi_app(
     public_url: str | None,
     authenticate: Callable[[str | None], Awaitable[Principal]],
     run: Run | None = None,
+    dialect: Dialect = STANDARD,
 ) -> web.Application:
     """The application with the routes of these resources, to be mounted at ``prefix``.
 
     ``public_url`` starts every link; without it links lead to the host that the request named.
     ``run`` runs several operations in one transaction; without it there are no atomic requests.
     """
-    middlewares = [traced, error_boundary, negotiation, authentication(authenticate)]
-    app = web.Application(middlewares=middlewares)
-    api, streams = Api(served, prefix, public_url), Streams()
+    around = [error_boundary(dialect), negotiation(dialect), authentication(authenticate)]
+    app = web.Application(middlewares=[traced, *around])
+    api, streams = Api(served, prefix, public_url, dialect), Streams()
     app.on_shutdown.append(streams.stop)
     app.add_routes(_routes(api, streams))
     if run is not None:

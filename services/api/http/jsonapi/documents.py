@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import quote, urlencode, urljoin
 
 from services.api.http.jsonapi import cursors
 from services.api.http.jsonapi.queries import WHOLE, Shape
@@ -42,6 +42,9 @@ class Documents:
 
     base: str
 
+    shows_linkage: ClassVar[bool] = False
+    """Whether every relationship shows where it leads, and not only those that are included."""
+
     def single(
         self,
         resource: Resource[T],
@@ -57,7 +60,7 @@ class Documents:
         """The document of something that is made and has no URL to be read again at."""
         data = self.resource(resource, item)
         del data["links"]
-        return {"data": data, "jsonapi": JSONAPI, "links": self._description()}
+        return self.whole({"data": data}, {})
 
     def collection(
         self,
@@ -77,12 +80,9 @@ class Documents:
         if query.by_cursor:
             meta, links = _cursor_meta(query, page), _cursor_links(url, query, page)
         else:
-            meta, links = _page_meta(query, last, page), _page_links(url, query, last)
-        return document | {
-            "meta": {"page": meta},
-            "jsonapi": BY_CURSOR if query.by_cursor else JSONAPI,
-            "links": links | self._description(),
-        }
+            meta, links = _page_meta(query, last, page), page_links(url, query, last)
+        whole = self.whole(document | {"meta": {"page": meta}}, links)
+        return whole | {"jsonapi": BY_CURSOR} if query.by_cursor else whole
 
     def related(
         self,
@@ -97,16 +97,19 @@ class Documents:
 
     def linkage(self, resource: Resource[T], item: T, to_one: ToOne[T]) -> Document:
         """The document of a relationship URL."""
-        links = self.relationship(resource, item, to_one) | self._description()
-        return {"data": _linkage(item, to_one), "jsonapi": JSONAPI, "links": links}
+        links = self.relationship(resource, item, to_one)
+        return self.whole({"data": _linkage(item, to_one)}, links)
 
     def resource(self, resource: Resource[T], item: T, shape: Shape = WHOLE) -> Document:
         """A resource object; linkage is in it for what is included."""
         rendered: Document = {"type": resource.type, "id": str(resource.id(item))}
         attributes = {
-            each.name: _value(each.read(item))
+            each.name: urljoin(self.base, str(value))
+            if each.is_link and value
+            else self.value(value)
             for each in resource.attributes
             if each.read and shape.shows(resource.type, each.name)
+            if (value := each.read(item)) is not None or not each.optional
         }
         relationships = {
             each.name: self._related_object(resource, item, each, shape)
@@ -121,10 +124,14 @@ class Documents:
         for name, members in (("attributes", attributes), ("relationships", relationships)):
             if members:
                 rendered[name] = members
-        rendered["links"] = {"self": self.url(resource, item)}
+        rendered["links"] = {"self": self.url(resource, item), **self._links(resource, item)}
         if meta := self._meta(resource, item):
-            rendered["meta"] = {name: _value(value) for name, value in meta.items()}
+            rendered["meta"] = {name: self.value(value) for name, value in meta.items()}
         return rendered
+
+    def _links(self, resource: Resource[T], item: T) -> Document:
+        own = {} if resource.links is None else resource.links(item)
+        return {name: urljoin(self.base, url) for name, url in own.items()}
 
     def _meta(self, resource: Resource[T], item: T) -> Mapping[str, object]:
         own = {} if resource.meta is None else resource.meta(item)
@@ -138,11 +145,11 @@ class Documents:
 
     def url(self, resource: Resource[T], item: T) -> str:
         """Where a resource is."""
-        return f"{self.base}/{resource.type}/{resource.id(item)}"
+        return f"{self.every(resource)}/{resource.id(item)}"
 
     def every(self, resource: Resource[Any]) -> str:
         """Where all of a type are."""
-        return f"{self.base}/{resource.type}"
+        return f"{self.base}/{resource.segment}"
 
     def below(self, resource: Resource[Any], id_: UUID, to_many: ToMany) -> str:
         """Where those are that belong to one resource."""
@@ -167,7 +174,7 @@ class Documents:
         self, resource: Resource[T], item: T, to_one: ToOne[T], shape: Shape
     ) -> Document:
         related: Document = {"links": self.relationship(resource, item, to_one)}
-        if to_one.name in (shape.include or ()):
+        if self.shows_linkage or to_one.name in (shape.include or ()):
             related["data"] = _linkage(item, to_one)
         return related
 
@@ -177,8 +184,15 @@ class Documents:
         document: Document = {"data": data}
         if included is not None:
             document["included"] = self._included(included, shape)
-        links = {"self": _with(url, shape.given)} | self._description()
-        return document | {"jsonapi": JSONAPI, "links": links}
+        return self.whole(document, {"self": _with(url, shape.given)})
+
+    def whole(self, document: Document, links: Mapping[str, str | None]) -> Document:
+        """A document with the members that all of them have."""
+        return document | {"jsonapi": JSONAPI, "links": {**links, **self._description()}}
+
+    def value(self, value: object) -> object:
+        """How a value is written."""
+        return timestamp(value) if isinstance(value, datetime) else value
 
     def _included(self, included: Iterable[Found], shape: Shape) -> list[Document]:
         # What was asked for along the primary data is not asked for along what comes with it.
@@ -190,12 +204,8 @@ class Documents:
 
 
 def _linkage(item: T, to_one: ToOne[T]) -> Document | None:
-    id_: UUID | None = to_one.linkage(item)
-    return None if id_ is None else {"type": to_one.type, "id": str(id_)}
-
-
-def _value(value: object) -> object:
-    return timestamp(value) if isinstance(value, datetime) else value
+    id_ = to_one.linkage(item)
+    return None if id_ is None else {"type": to_one.type_of(item), "id": str(id_)}
 
 
 def _with(url: str, parameters: Pairs) -> str:
@@ -214,7 +224,7 @@ def _page_meta(query: Query, last: int, page: Page[Any]) -> Mapping[str, object]
     }
 
 
-def _page_links(url: str, query: Query, last: int) -> dict[str, str | None]:
+def page_links(url: str, query: Query, last: int) -> dict[str, str | None]:
     """First and last always; the neighbours where there are such pages."""
 
     def at(number: int) -> str:

@@ -44,7 +44,7 @@ class Endpoints(Generic[T]):
 
     def routes(self) -> list[web.RouteDef]:
         """The routes that the operations make possible."""
-        every, one = f"/{self._resource.type}", f"/{self._resource.type}/{{id}}"
+        every, one = f"/{self._resource.segment}", f"/{self._resource.segment}/{{id}}"
         # JSON:API demands 403 for an unsupported update, so PATCH is always routed.
         routes = [web.get(one, self._get), web.patch(one, self._update)]
         if self._operations.list:
@@ -78,7 +78,7 @@ class Endpoints(Generic[T]):
         return await self._page(request, self._resource, url, list_)
 
     async def _below(self, to_many: ToMany, request: web.Request) -> web.Response:
-        id_, other = addressed(request), self._api.resources[to_many.type]
+        id_, other = self._addressed(request), self._api.resources[to_many.type]
         url = self._api.documents(request).below(self._resource, id_, to_many)
 
         async def list_(who: Principal, query: Query) -> Page[Any]:
@@ -90,9 +90,10 @@ class Endpoints(Generic[T]):
         self, request: web.Request, resource: Resource[Any], url: str, list_: ListAll[Any]
     ) -> web.Response:
         who = request[PRINCIPAL]
-        profile = accepted_profile(request, cursors.PROFILES)
+        dialect, profile = self._api.dialect, accepted_profile(request, cursors.PROFILES)
         pairs, resources = request.query.items(), self._api.resources
-        query = parse_query(resource, pairs, resources, by_cursor=profile is not None)
+        by_cursor = profile is not None
+        query = parse_query(resource, pairs, resources, by_cursor=by_cursor, dialect=dialect)
         page = await list_(who, query)
         included = await load_included(who, self._api.served, resource, page.items, query.shape)
         documents = self._api.documents(request)
@@ -101,12 +102,13 @@ class Endpoints(Generic[T]):
         return tagged(request, response)
 
     async def _get(self, request: web.Request) -> web.Response:
-        id_, shape = addressed(request), self._shape(request)
+        id_, shape = self._addressed(request), self._shape(request)
         return await self._show(request, await self._operations.get(request[PRINCIPAL], id_), shape)
 
     async def _create(self, create: Create[T], request: web.Request) -> web.Response:
         shape, options = self._shape(request), options_of(request)
-        fields = parse_new(await read_document(request), self._resource, self._api.types)
+        document, is_strict = await read_document(request), self._api.dialect.is_strict
+        fields = parse_new(document, self._resource, self._api.types, is_strict=is_strict)
         with in_names_of(self._resource):
             item = await create(request[PRINCIPAL], fields, options)
         headers = {"Location": self._api.documents(request).url(self._resource, item)}
@@ -115,7 +117,7 @@ class Endpoints(Generic[T]):
         return await self._show(request, item, shape, HTTPStatus.CREATED, headers=headers)
 
     async def _update(self, request: web.Request) -> web.Response:
-        id_, shape = addressed(request), self._shape(request)
+        id_, shape = self._addressed(request), self._shape(request)
         update = self._updater(f"The {self._resource.type} resource is read-only.")
         document = await read_document(request)
         fields = parse_change(document, self._resource, id_, self._api.types)
@@ -125,14 +127,18 @@ class Endpoints(Generic[T]):
         return await self._show(request, item, shape)
 
     async def _delete(self, delete: Delete, request: web.Request) -> web.Response:
-        id_ = addressed(request)
+        id_ = self._addressed(request)
         reject_parameters(request.query)
         await delete(request[PRINCIPAL], id_, await self._expected(request, id_))
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _act(self, action: Action, request: web.Request) -> web.Response:
         gives = self._api.resources[action.gives or self._resource.type]
-        id_, shape, options = addressed(request), self._shape(request, gives), options_of(request)
+        id_, shape, options = (
+            self._addressed(request),
+            self._shape(request, gives),
+            options_of(request),
+        )
         version = await self._expected(request, id_)
         act = self._operations.actions[action.name]
         item = await act(request[PRINCIPAL], id_, version, options)
@@ -144,9 +150,10 @@ class Endpoints(Generic[T]):
         )
 
     async def _related(self, to_one: ToOne[T], request: web.Request) -> web.Response:
-        id_, who, other = addressed(request), request[PRINCIPAL], self._api.served[to_one.type]
-        shape = parse_shape(other.resource, request.query.items(), self._api.resources)
+        id_, who = self._addressed(request), request[PRINCIPAL]
         item = await self._operations.get(who, id_)
+        other = self._api.served[to_one.type_of(item)]
+        shape = parse_shape(other.resource, request.query.items(), self._api.resources)
         documents = self._api.documents(request)
         url = documents.relationship(self._resource, item, to_one)["related"]
         related = to_one.linkage(item)
@@ -159,12 +166,12 @@ class Endpoints(Generic[T]):
         return tagged(request, respond(document), version(found) if version else None)
 
     async def _linkage(self, to_one: ToOne[T], request: web.Request) -> web.Response:
-        id_ = addressed(request)
+        id_ = self._addressed(request)
         reject_parameters(request.query)
         return self._link(request, to_one, await self._operations.get(request[PRINCIPAL], id_))
 
     async def _relink(self, to_one: ToOne[T], request: web.Request) -> web.Response:
-        id_ = addressed(request)
+        id_ = self._addressed(request)
         reject_parameters(request.query)
         read_only = f"The {label(to_one.name)} relationship is read-only."
         if to_one.field is None:
@@ -176,6 +183,9 @@ class Endpoints(Generic[T]):
         with in_names_of(self._resource, pointer="/data"):
             item = await update(request[PRINCIPAL], id_, {to_one.field: target}, version)
         return self._link(request, to_one, item)
+
+    def _addressed(self, request: web.Request) -> Any:
+        return addressed(request, self._resource.parse_id)
 
     def _shape(self, request: web.Request, resource: Resource[Any] | None = None) -> Shape:
         shown = resource or self._resource

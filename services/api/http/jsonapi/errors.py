@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +23,13 @@ from services.api.domain.errors import (
     Violation,
 )
 from services.api.domain.reasons import answer
+from services.api.http.idempotency import HEADER
 from services.api.http.jsonapi.resource import Attribute, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from services.api.http.jsonapi.resource import Resource, ToOne
-
-IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _HEADERS: Mapping[type[Refusal], Mapping[str, str]] = {
     Unavailable: {"Retry-After": "1"},
@@ -45,12 +45,32 @@ _SENTENCES = {
 }
 
 
+class Fault(Enum):
+    """What kind of mistake an error is, for those who have words of their own for it."""
+
+    FIELD = auto()
+    FILTER = auto()
+    FILTER_VALUE = auto()
+    INCLUDE = auto()
+    INVALID = auto()
+    LINKS_OBJECT = auto()
+    MISSING = auto()
+    NOT_FOUND = auto()
+    NO_TYPE = auto()
+    PAGE_PARAMETER = auto()
+    PAGE_VALUE = auto()
+    PARAMETER = auto()
+    SORT = auto()
+    TYPE_MISMATCH = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Error:
     """One error object; the title is that of the status unless it has one of its own.
 
     ``pointer``, ``parameter`` or ``header`` is the part of the request that it is about; ``type``
-    is the address of what this kind of error means, ``code`` its name for programs.
+    is the address of what this kind of error means, ``code`` its name for programs. ``fault`` says
+    what kind it is, ``about`` what it is about: names and values as the client wrote them.
     """
 
     status: int
@@ -62,6 +82,8 @@ class Error:
     type: str | None = None
     meta: Mapping[str, object] | None = None
     code: str | None = None
+    fault: Fault | None = field(default=None, compare=False)
+    about: tuple[str, ...] = field(default=(), compare=False)
 
     def render(self) -> dict[str, object]:
         """The error object, members in alphabetical order, without those that say nothing."""
@@ -98,11 +120,6 @@ class JsonApiError(Exception):
         errors = (replace(each, pointer=_join(pointer, each.pointer)) for each in self.errors)
         return JsonApiError(*errors, headers=self.headers)
 
-    def render(self) -> dict[str, object]:
-        """The errors document."""
-        errors = [error.render() for error in self.errors]
-        return {"jsonapi": {"version": "1.0"}, "errors": errors}
-
 
 @contextmanager
 def in_names_of(resource: Resource[Any], pointer: str | None = None) -> Iterator[None]:
@@ -123,9 +140,9 @@ def translate(
     match refusal:
         case InvalidFields(violations=violations):
             return JsonApiError(*(_violation(resource, each, pointer) for each in violations))
-        case RelatedNotFound(field=field):
+        case RelatedNotFound(field=field, id=id_):
             where = pointer or _pointer(resource.writable.get(field))
-            return JsonApiError(related_not_found(where))
+            return JsonApiError(related_not_found(where, id_))
         case _:
             return from_refusal(refusal)
 
@@ -134,8 +151,9 @@ def from_refusal(refusal: Refusal) -> JsonApiError:
     """A refusal that names no field."""
     is_missing = isinstance(refusal, NotFound)
     detail = "The requested resource does not exist." if is_missing else refusal.detail
-    header = IDEMPOTENCY_KEY if isinstance(refusal, KeyReused) else None
-    error = Error(answer(refusal).http, detail, header=header)
+    header = HEADER if isinstance(refusal, KeyReused) else None
+    fault, about = (Fault.NOT_FOUND, (refusal.id,)) if isinstance(refusal, NotFound) else (None, ())
+    error = Error(answer(refusal).http, detail, header=header, fault=fault, about=about)
     return JsonApiError(error, headers=_headers(refusal))
 
 
@@ -145,16 +163,17 @@ def _headers(refusal: Refusal) -> Mapping[str, str] | None:
     return _HEADERS.get(type(refusal))
 
 
-def related_not_found(pointer: str) -> Error:
+def related_not_found(pointer: str, id_: str) -> Error:
     """What is said when a resource that the document names does not exist."""
-    return Error(404, "The related resource does not exist.", pointer=pointer)
+    detail = "The related resource does not exist."
+    return Error(404, detail, pointer=pointer, fault=Fault.NOT_FOUND, about=(id_,))
 
 
-def wrong_type(relationship: ToOne[Any], pointer: str) -> Error:
+def wrong_type(relationship: ToOne[Any], type_: str, pointer: str) -> Error:
     """What is said when the document names a resource of another type."""
     sentence = "The {} field must be a to-one relationship containing {} resources."
     detail = sentence.format(label(relationship.name), relationship.type)
-    return Error(422, detail, pointer=pointer)
+    return Error(422, detail, pointer=pointer, fault=Fault.TYPE_MISMATCH, about=(type_,))
 
 
 def _violation(resource: Resource[Any], violation: Violation, pointer: str | None) -> Error:
@@ -164,7 +183,16 @@ def _violation(resource: Resource[Any], violation: Violation, pointer: str | Non
         where = f"{where}/{_escaped(violation.member)}"
     if member is None or violation.member is not None:
         return Error(422, violation.detail, pointer=where)
-    return Error(422, _sentence(member, violation), pointer=where)
+    about = (member.name, _message(member, violation))
+    detail = _sentence(member, violation)
+    return Error(422, detail, pointer=where, fault=Fault.INVALID, about=about)
+
+
+def _message(member: Attribute[Any] | ToOne[Any], violation: Violation) -> str:
+    """What a sentence of the dialect says after the member's name."""
+    if violation.code == "invalid" and isinstance(member, Attribute):
+        return member.invalid
+    return violation.code
 
 
 def _sentence(member: Attribute[Any] | ToOne[Any], violation: Violation) -> str:

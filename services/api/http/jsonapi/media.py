@@ -33,6 +33,8 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"?'
 _LISTED = re.compile(rf"(?:[^,\"]|{_QUOTED})+")
 _PARAMETERS = re.compile(rf"(?:[^;\"]|{_QUOTED})+")
 
+IsAccepted = Callable[["Sequence[MediaRange]", "Speech"], bool]
+"""Whether media ranges of an Accept header allow what a route answers in."""
 Handling = TypeVar("Handling", bound=Callable[..., object])
 
 
@@ -111,16 +113,16 @@ def headed(headers: Mapping[str, str] | None = None, **parameters: str | None) -
     return {"Content-Type": type_, "Vary": "Accept", **(headers or {})}
 
 
-def negotiate(request: web.Request) -> None:
+def negotiate(request: web.Request, is_accepted: IsAccepted) -> None:
     """Refuse a request that cannot be answered in the media type of its route.
 
-    No Accept, ``*/*`` and ``application/*`` are served; unknown profiles are ignored. Raises
+    No Accept is served, and what ``is_accepted`` lets through. Raises
     JsonApiError: 406 when Accept leaves no way to answer, 415 when Content-Type is JSON:API with a
     parameter besides ``profile`` or with an extension that the route does not apply.
     """
     speech = speech_of(request)
     ranges = [*_accepted(request)]
-    if ranges and not _is_served(ranges, speech):
+    if ranges and not is_accepted(ranges, speech):
         raise JsonApiError(Error(406, f"The response can only be {speech.answers}."))
     given = _parse(request.headers.get("Content-Type", ""))
     if given.type == MEDIA_TYPE and not given.bare and not _is_understood(given, speech):
@@ -184,10 +186,11 @@ def _unquoted(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
 
 
-def _is_served(ranges: Sequence[MediaRange], speech: Speech) -> bool:
+def allows(ranges: Sequence[MediaRange], speech: Speech) -> bool:
     """Whether the most specific of these ranges allow an answer (RFC 9110 section 12.5.1).
 
-    So no wildcard saves a client that names JSON:API only in ways that are none.
+    ``*/*`` and ``application/*`` do, and unknown profiles are ignored. No wildcard saves a client
+    that names JSON:API only in ways that are none.
     """
     main = speech.answers.partition("/")[0]
     for type_ in (speech.answers, f"{main}/*", "*/*"):

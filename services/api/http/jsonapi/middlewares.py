@@ -15,7 +15,9 @@ from services.api.http.jsonapi.errors import Error, JsonApiError, from_refusal
 from services.api.http.jsonapi.media import negotiate, respond
 
 if TYPE_CHECKING:
-    from aiohttp.typedefs import Handler
+    from aiohttp.typedefs import Handler, Middleware
+
+    from services.api.http.jsonapi.dialect import Dialect
 
 _log = structlog.get_logger(__name__)
 
@@ -27,38 +29,52 @@ _HTTP_DETAILS = {
 }
 
 
-@web.middleware
-async def error_boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every failure with an errors document that says nothing of our insides."""
-    try:
+def error_boundary(dialect: Dialect) -> Middleware:
+    """A middleware that answers every failure with an errors document of this dialect.
+
+    It says nothing of our insides.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except JsonApiError as error:
+            return answer(error, dialect)
+        except Unauthenticated as refusal:
+            headers = {"WWW-Authenticate": challenge(request)}
+            return answer(JsonApiError(*from_refusal(refusal).errors, headers=headers), dialect)
+        except Refusal as refusal:
+            return answer(from_refusal(refusal), dialect)
+        except web.HTTPException as error:
+            return answer(_from_http(error), dialect)
+        except Exception:  # noqa: BLE001 - the edge of a request: its client gets an answer
+            _log.exception("request_failed", method=request.method, path=request.path)
+            failed = Error(500, "The server met an unexpected error.")
+            return answer(JsonApiError(failed), dialect)
+
+    return middleware
+
+
+def negotiation(dialect: Dialect) -> Middleware:
+    """A middleware that refuses, before anything is done, what could not be answered."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # Links are made of it, and RFC 9112 section 3.2 demands a 400 for a Host that is none.
+        if not _HOST.fullmatch(request.headers.get("Host", "")):
+            raise JsonApiError(Error(HTTPStatus.BAD_REQUEST, "The Host header is invalid."))
+        if not is_public(request):
+            negotiate(request, dialect.is_accepted)
         return await handler(request)
-    except JsonApiError as error:
-        return _answer(error)
-    except Unauthenticated as refusal:
-        headers = {"WWW-Authenticate": challenge(request)}
-        return _answer(JsonApiError(*from_refusal(refusal).errors, headers=headers))
-    except Refusal as refusal:
-        return _answer(from_refusal(refusal))
-    except web.HTTPException as error:
-        return _answer(_from_http(error))
-    except Exception:  # noqa: BLE001 - the edge of a request: its client gets an answer
-        _log.exception("request_failed", method=request.method, path=request.path)
-        return _answer(JsonApiError(Error(500, "The server met an unexpected error.")))
+
+    return middleware
 
 
-@web.middleware
-async def negotiation(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse, before anything is done, a request that could not be answered."""
-    # Links are made of it, and RFC 9112 section 3.2 demands a 400 for a Host that is none.
-    if not _HOST.fullmatch(request.headers.get("Host", "")):
-        raise JsonApiError(Error(HTTPStatus.BAD_REQUEST, "The Host header is invalid."))
-    if not is_public(request):
-        negotiate(request)
-    return await handler(request)
-
-
-def _answer(error: JsonApiError) -> web.Response:
-    return respond(error.render(), error.status, error.headers)
+def answer(error: JsonApiError, dialect: Dialect) -> web.Response:
+    """The answer to what is refused."""
+    said = dialect.reworded(error)
+    return respond(dialect.refusal(said), said.status, said.headers)
 
 
 def _from_http(error: web.HTTPException) -> JsonApiError:

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from services.api.http.jsonapi import cursors
-from services.api.http.jsonapi.errors import Error, JsonApiError
+from services.api.http.jsonapi.dialect import STANDARD, Dialect
+from services.api.http.jsonapi.errors import Error, Fault, JsonApiError
 from services.api.http.jsonapi.queries import DEFAULT_SIZE, Query, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from services.api.domain.queries import Order, Position
-    from services.api.http.jsonapi.resource import Resource
+    from services.api.http.jsonapi.resource import Filter, Resource
 
-MAX_SIZE = 100
 MAX_NUMBER = 2**31 - 1  # so that no offset leaves the database's integers
 
 # Some clients repeat ``filter[id][]`` instead of writing one comma list.
@@ -34,13 +34,14 @@ def parse_query(
     resources: Mapping[str, Resource[Any]],
     *,
     by_cursor: bool = False,
+    dialect: Dialect = STANDARD,
 ) -> Query:
     """What the parameters of a list ask for; raises JsonApiError 400 with all that is wrong.
 
     ``resources`` are all of the API, by type. Pages go by cursor when one is given, or when the
     client speaks that profile (``by_cursor``) and gives no number.
     """
-    parser = _Parser(resource, resources, _sort_out(pairs))
+    parser = _Parser(resource, resources, _sort_out(pairs), dialect)
     query = parser.query(by_cursor=by_cursor)
     parser.finish()
     return query
@@ -63,7 +64,8 @@ def parse_shape(
 
 def reject_parameters(names: Iterable[str]) -> None:
     """Raise JsonApiError 400 for any parameter, where none has a meaning."""
-    errors = [_not_allowed("Parameter", [name], name) for name in sorted(set(names))]
+    unknown = sorted(set(names))
+    errors = [_not_allowed("Parameter", [name], name, Fault.PARAMETER) for name in unknown]
     if errors:
         raise JsonApiError(*errors)
 
@@ -121,6 +123,7 @@ class _Parser:
     resource: Resource[Any]
     resources: Mapping[str, Resource[Any]]
     given: _Given
+    dialect: Dialect = STANDARD
     errors: list[Error] = field(default_factory=list)
 
     def finish(self) -> None:
@@ -129,9 +132,9 @@ class _Parser:
 
     def shape(self, meaningless: Iterable[str] = ()) -> Shape:
         for name in sorted({*self.given.unknown, *meaningless}):
-            self._refuse("Parameter", [name], name)
-        include = self.given.include
-        self._reject("Include path", include or (), self.resource.includes, "include")
+            self._refuse("Parameter", [name], name, Fault.PARAMETER)
+        include, known = self.given.include, self.resource.includes
+        self._reject("Include path", include or (), known, "include", Fault.INCLUDE)
         return Shape(
             include=None if include is None else tuple(dict.fromkeys(include)),
             fields=self._fields(),
@@ -143,13 +146,15 @@ class _Parser:
         filters = self._filters()
         order = self._order()
         page = self.given.page
-        by_cursor = not _CURSORS.isdisjoint(page) or (by_cursor and "number" not in page)
+        by_cursor = self.dialect.has_cursors and (
+            not _CURSORS.isdisjoint(page) or (by_cursor and "number" not in page)
+        )
         known = {"size", *(_CURSORS if by_cursor else {"number"})}
-        self._reject("Page parameter", page, known, "page")
+        self._reject("Page parameter", page, known, "page", Fault.PAGE_PARAMETER)
         ranged = page.keys() >= _CURSORS
         return Query(
             number=self._whole("number", 1, MAX_NUMBER),
-            size=self._size(MAX_SIZE if ranged else DEFAULT_SIZE, by_cursor=by_cursor),
+            size=self._size(self.dialect.max_size if ranged else DEFAULT_SIZE, by_cursor=by_cursor),
             filters=filters,
             order=order,
             by_cursor=by_cursor,
@@ -165,27 +170,37 @@ class _Parser:
             if type_ in self.resources:
                 known = self.resources[type_].fields
                 names = [f"{type_}.{name}" for name in sorted(given[type_] - known)]
-                self._refuse("Sparse field set", names, "fields")
+                self._refuse("Sparse field set", names, "fields", Fault.FIELD)
             else:
                 detail = f"Resource type {type_} is not recognised."
-                self.errors.append(_invalid(detail, "fields"))
+                self.errors.append(_invalid(detail, "fields", Fault.NO_TYPE, type_))
         return given
 
     def _filters(self) -> dict[str, Any]:
         given = self.given.filters
         known = {each.name: each for each in self.resource.filters}
-        self._reject("Filter parameter", given, known, "filter")
+        self._reject("Filter parameter", given, known, "filter", Fault.FILTER)
         return {
-            each.field: _values(each.parse, given[name])
+            each.field: self._values(each, given[name])
             for name, each in known.items()
             if name in given
         }
+
+    def _values(self, filter_: Filter, texts: Iterable[str]) -> frozenset[Any]:
+        parsed = {text: filter_.parse(text.strip()) for text in texts}
+        if self.dialect.is_strict:
+            for text in (text for text, value in parsed.items() if value is None):
+                detail = f"Nothing can have the {filter_.name} {text}."
+                where, about = f"filter[{filter_.name}]", (filter_.name, text)
+                self.errors.append(_invalid(detail, where, Fault.FILTER_VALUE, *about))
+        return frozenset(value for value in parsed.values() if value is not None)
 
     def _order(self) -> Order:
         """The core's order; a field that was named before decides nothing more."""
         known = {each.name: each.field for each in self.resource.sorts}
         named = [(name.removeprefix("-"), name.startswith("-")) for name in self.given.sort]
-        self._reject("Sort parameter", [name for name, _ in named], known, "sort")
+        names = [name for name, _ in named]
+        self._reject("Sort parameter", names, known, "sort", Fault.SORT)
         order: dict[str, bool] = {}
         for name, descending in named:
             if name in known:
@@ -194,10 +209,11 @@ class _Parser:
 
     def _size(self, default: int, *, by_cursor: bool) -> int:
         text = self.given.page.get("size", "")
-        if by_cursor and text.isascii() and text.isdigit() and int(text[:10]) > MAX_SIZE:
-            self.errors.append(cursors.size_exceeded(MAX_SIZE))
+        top = self.dialect.max_size
+        if by_cursor and text.isascii() and text.isdigit() and int(text[:10]) > top:
+            self.errors.append(cursors.size_exceeded(top))
             return default
-        return self._whole("size", default, MAX_SIZE)
+        return self._whole("size", default, top)
 
     def _whole(self, key: str, default: int, top: int) -> int:
         text = self.given.page.get(key)
@@ -207,12 +223,13 @@ class _Parser:
         if is_number and 1 <= int(text) <= top:
             return int(text)
         detail = f"The page {key} must be a whole number between 1 and {top}."
-        self.errors.append(_invalid(detail, f"page[{key}]"))
+        about = (key, text, str(top))
+        self.errors.append(_invalid(detail, f"page[{key}]", Fault.PAGE_VALUE, *about))
         return default
 
     def _position(self, key: str, order: Order) -> Position | None:
         """Where the page starts or ends; an empty ``page[after]`` is the start of the list."""
-        text = self.given.page.get(key)
+        text = self.given.page.get(key) if self.dialect.has_cursors else None
         if text is None or (key == "after" and not text):
             return None
         position = cursors.decode(self.resource, order, text)
@@ -222,25 +239,21 @@ class _Parser:
         return position
 
     def _reject(
-        self, what: str, given: Iterable[str], known: Iterable[str], parameter: str
+        self, what: str, given: Iterable[str], known: Iterable[str], parameter: str, fault: Fault
     ) -> None:
-        self._refuse(what, sorted(set(given) - set(known)), parameter)
+        self._refuse(what, sorted(set(given) - set(known)), parameter, fault)
 
-    def _refuse(self, what: str, names: Sequence[str], parameter: str) -> None:
+    def _refuse(self, what: str, names: Sequence[str], parameter: str, fault: Fault) -> None:
         if names:
-            self.errors.append(_not_allowed(what, names, parameter))
+            self.errors.append(_not_allowed(what, names, parameter, fault))
 
 
-def _not_allowed(what: str, names: Sequence[str], parameter: str) -> Error:
+def _not_allowed(what: str, names: Sequence[str], parameter: str, fault: Fault) -> Error:
     plural = len(names) > 1
     detail = f"{what}{'s' * plural} {', '.join(names)} {'are' if plural else 'is'} not allowed."
-    return _invalid(detail, parameter)
+    return _invalid(detail, parameter, fault, *names)
 
 
-def _invalid(detail: str, parameter: str) -> Error:
-    return Error(400, detail, title="Invalid Query Parameter", parameter=parameter)
-
-
-def _values(parse: Any, texts: Iterable[str]) -> frozenset[Any]:
-    parsed = (parse(text.strip()) for text in texts)
-    return frozenset(value for value in parsed if value is not None)
+def _invalid(detail: str, parameter: str, fault: Fault | None = None, *about: str) -> Error:
+    title = "Invalid Query Parameter"
+    return Error(400, detail, title=title, parameter=parameter, fault=fault, about=about)

@@ -6,44 +6,51 @@ that was read can be sent back. JSON:API 1.0: https://jsonapi.org/format/1.0/#cr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from services.api.domain.task import Target
-from services.api.http.jsonapi.errors import Error, JsonApiError, related_not_found, wrong_type
+from services.api.http.jsonapi.errors import (
+    Error,
+    Fault,
+    JsonApiError,
+    related_not_found,
+    wrong_type,
+)
+from services.api.http.jsonapi.resource import parse_uuid
 
 if TYPE_CHECKING:
-    from services.api.http.jsonapi.resource import Resource, ToOne
+    from services.api.domain.task import Target
+    from services.api.http.jsonapi.resource import Attribute, Resource, ToMany, ToOne
 
 Members = dict[str, Any]
 Lids = Mapping[tuple[str, str], UUID]
 """By type and local id: what stands for the id that a resource will have."""
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-
-
-def parse_id(text: str) -> UUID | None:
-    """The id that a client wrote in its usual form (RFC 9562 section 4); None if it is none."""
-    return UUID(text) if _UUID.fullmatch(text) else None
+parse_id = parse_uuid
 
 
 def parse_new(
-    document: Members, resource: Resource[Any], types: frozenset[str], lids: Lids | None = None
+    document: Members,
+    resource: Resource[Any],
+    types: frozenset[str],
+    lids: Lids | None = None,
+    *,
+    is_strict: bool = False,
 ) -> Members:
     """The core's fields of a resource to create.
 
-    ``types`` are all types of the API, ``lids`` the local ids that may stand for ids. Raises
+    ``types`` are all types of the API, ``lids`` the local ids that may stand for ids; what is
+    read-only is refused if ``is_strict``, and ignored otherwise. Raises
     JsonApiError with all that is wrong: 400 for what is no JSON:API, 403 for an id, 409 for another
     type, 404 or 422 for a relationship that leads nowhere.
     """
-    parser = _Parser(resource, types, lids)
+    parser = _Parser(resource, types, lids, is_strict=is_strict)
     data = parser.object_at(document, "data", "")
     if data is not None and parser.has_type(data) and "id" in data:
         detail = f"Resource type {resource.type} does not support client-generated IDs."
-        parser.refuse(403, "Not Supported", detail, "/data/id")
+        parser.refuse(403, "Not Supported", detail, "/data/id", Fault.PARAMETER, "id")
     return parser.fields(data)
 
 
@@ -71,7 +78,7 @@ def parse_linkage(
 ) -> Target | None:
     """What a document of a relationship URL links to; raises as ``parse_new``."""
     parser = _Parser(resource, types, lids)
-    target = parser.target(document, to_one, "")
+    target: Target | None = parser.target(document, to_one, "")
     parser.finish()
     return target
 
@@ -84,16 +91,28 @@ class _Parser:
     types: frozenset[str]
     lids: Lids | None = None
     errors: list[Error] = field(default_factory=list)
+    is_strict: bool = False
 
     def finish(self) -> None:
         if self.errors:
             raise JsonApiError(*self.errors)
 
-    def refuse(self, status: int, title: str, detail: str, pointer: str) -> None:
-        self.errors.append(Error(status, detail, title=title, pointer=pointer))
+    def refuse(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        pointer: str,
+        fault: Fault | None = None,
+        *about: str,
+    ) -> None:
+        error = Error(status, detail, title=title, pointer=pointer, fault=fault, about=about)
+        self.errors.append(error)
 
-    def non_compliant(self, detail: str, pointer: str) -> None:
-        self.refuse(400, "Non-Compliant JSON:API Document", detail, pointer)
+    def non_compliant(
+        self, detail: str, pointer: str, fault: Fault | None = None, *about: str
+    ) -> None:
+        self.refuse(400, "Non-Compliant JSON:API Document", detail, pointer, fault, *about)
 
     def object_at(
         self, parent: Members, name: str, at: str, default: Members | None = None
@@ -105,8 +124,11 @@ class _Parser:
         if name in parent:
             self.non_compliant(f"The member {name} must be an object.", f"{at}/{name}")
         else:
-            self.non_compliant(f"The member {name} is required.", at or "/")
+            self._missing(name, at or "/")
         return None
+
+    def _missing(self, name: str, at: str) -> None:
+        self.non_compliant(f"The member {name} is required.", at, Fault.MISSING, name)
 
     def text_at(self, parent: Members, name: str, at: str) -> str | None:
         """The string that is a member of the object at this pointer."""
@@ -114,7 +136,7 @@ class _Parser:
         if isinstance(value, str) and value:
             return value
         if name not in parent:
-            self.non_compliant(f"The member {name} is required.", at)
+            self._missing(name, at)
         elif value == "":
             self.non_compliant(f"The member {name} cannot be empty.", f"{at}/{name}")
         else:
@@ -135,7 +157,8 @@ class _Parser:
         type_ = self.text_at(data, "type", "/data")
         if type_ not in {None, self.resource.type}:
             detail = f"Resource type {type_} is not supported by this endpoint."
-            self.refuse(409, "Not Supported", detail, "/data/type")
+            pointer, fault = "/data/type", Fault.TYPE_MISMATCH
+            self.refuse(409, "Not Supported", detail, pointer, fault, str(type_))
         return type_ == self.resource.type
 
     def has_id(self, data: Members, id_: UUID) -> None:
@@ -156,52 +179,65 @@ class _Parser:
     def _attributes(self, data: Members) -> Members:
         known = {each.name: each for each in self.resource.attributes}
         given = self._known_members(data, "attributes", known)
-        return {f: value for name, value in given.items() if (f := known[name].field)}
+        return {
+            each.field: each.write(value)
+            for name, value in given.items()
+            if (each := known[name]).field
+        }
 
     def _relationships(self, data: Members) -> Members:
-        known = {each.name: each for each in self.resource.relationships}
-        ignored = dict.fromkeys(each.name for each in self.resource.lists)
-        given = self._known_members(data, "relationships", known | ignored)
+        known: dict[str, ToOne[Any]] = {each.name: each for each in self.resource.relationships}
+        ignored = {each.name: each for each in self.resource.lists}
+        given = self._known_members(data, "relationships", {**known, **ignored})
         named = [each for name, each in known.items() if name in given]
         return {each.field: self._related(given, each) for each in named if each.field}
 
-    def _known_members(self, data: Members, kind: str, known: Mapping[str, object]) -> Members:
+    def _known_members(
+        self,
+        data: Members,
+        kind: str,
+        known: Mapping[str, Attribute[Any] | ToOne[Any] | ToMany],
+    ) -> Members:
         given = self.object_at(data, kind, "/data", default={}) or {}
-        for name in (each for each in given if each not in known):
+        for name in (each for each in given if not self._is_taken(known.get(each))):
             detail = f"The field {name} is not a supported {kind.removesuffix('s')}."
-            self.non_compliant(detail, f"/data/{kind}")
+            self.non_compliant(detail, f"/data/{kind}", Fault.PARAMETER, name)
         return {name: value for name, value in given.items() if name in known}
 
-    def _related(self, relationships: Members, to_one: ToOne[Any]) -> Target | None:
+    def _is_taken(self, member: Attribute[Any] | ToOne[Any] | ToMany | None) -> bool:
+        return member is not None and (member.field is not None or not self.is_strict)
+
+    def _related(self, relationships: Members, to_one: ToOne[Any]) -> Any:
         relationship = self.object_at(relationships, to_one.name, "/data/relationships")
         if relationship is None:
             return None
         return self.target(relationship, to_one, f"/data/relationships/{to_one.name}")
 
-    def target(self, relationship: Members, to_one: ToOne[Any], at: str) -> Target | None:
+    def target(self, relationship: Members, to_one: ToOne[Any], at: str) -> Any:
         """What the linkage in an object with ``data`` names; None for nothing and for errors."""
         identifier = relationship.get("data")
         if "data" not in relationship:
-            self.non_compliant("The member data is required.", at or "/")
+            self._missing("data", at or "/")
         elif isinstance(identifier, dict):
             return self._identified(identifier, to_one, at)
         elif identifier is not None:
-            self.non_compliant(f"The field {to_one.name} must be a to-one relation.", at or "/data")
+            detail = f"The field {to_one.name} must be a to-one relation."
+            self.non_compliant(detail, at or "/data", Fault.LINKS_OBJECT)
         return None
 
-    def _identified(self, identifier: Members, to_one: ToOne[Any], at: str) -> Target | None:
+    def _identified(self, identifier: Members, to_one: ToOne[Any], at: str) -> Any:
         type_ = self.text_at(identifier, "type", f"{at}/data")
         id_ = self.id_at(identifier, type_, f"{at}/data")
         if type_ is None or id_ is None:
             return None
-        uuid = parse_id(id_)
-        if type_ not in self.types:
+        known = to_one.parse_id(id_)
+        if type_ not in self.types and not to_one.takes(type_):
             detail = f"Resource type {type_} is not recognised."
-            self.non_compliant(detail, f"{at}/data/type")
-        elif type_ != to_one.type:
-            self.errors.append(wrong_type(to_one, at or "/data"))
-        elif uuid is None:
-            self.errors.append(related_not_found(at or "/data"))
+            self.non_compliant(detail, f"{at}/data/type", Fault.NO_TYPE, type_)
+        elif not to_one.takes(type_):
+            self.errors.append(wrong_type(to_one, type_, at or "/data"))
+        elif known is None:
+            self.errors.append(related_not_found(at or "/data", id_))
         else:
-            return Target(type_, uuid)
+            return to_one.chosen(type_, known)
         return None

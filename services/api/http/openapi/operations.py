@@ -22,6 +22,7 @@ from services.api.http.openapi.schemas import pascal, ref
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from services.api.http.jsonapi.dialect import Dialect
     from services.api.http.jsonapi.resource import Action, Resource, ToMany, ToOne
     from services.api.http.openapi.schemas import Json
 
@@ -32,9 +33,10 @@ ATOMIC_TYPE = f'{MEDIA_TYPE};ext="{EXTENSION}"'
 
 @dataclass(frozen=True, slots=True)
 class Describer:
-    """Describes the routes of these resources, by type."""
+    """Describes the routes of these resources."""
 
-    resources: Mapping[str, Resource[Any]]
+    resources: tuple[Resource[Any], ...]
+    dialect: Dialect
 
     def describe(self, method: str, path: str) -> Json:
         """The operation at a route. Raises LookupError for a route of which nothing is known."""
@@ -43,8 +45,9 @@ class Describer:
                 return _stream("watchEverything", "Watch all import tasks", ["events"], [])
             case [one] if method == "POST" and one == ATOMIC:
                 return _atomic()
-            case [type_, *rest] if type_ in self.resources:
-                return _Routes(self.resources, self.resources[type_]).describe(method, rest)
+            case [segment, *rest] if segment in (known := {r.segment: r for r in self.resources}):
+                by_type = {each.type: each for each in self.resources}
+                return _Routes(by_type, known[segment], self.dialect).describe(method, rest)
         raise LookupError(f"{method} {path} is not described.")
 
 
@@ -54,6 +57,11 @@ class _Routes:
 
     resources: Mapping[str, Resource[Any]]
     resource: Resource[Any]
+    dialect: Dialect
+
+    @property
+    def id(self) -> Json:
+        return parameters.id_of(self.resource)
 
     @property
     def name(self) -> str:
@@ -67,7 +75,9 @@ class _Routes:
         """The operation at what follows the type in a path; raises LookupError."""
         known = self._known(rest)
         if method not in known:
-            raise LookupError(f"{method} {'/'.join([self.resource.type, *rest])} is not described.")
+            raise LookupError(
+                f"{method} {'/'.join([self.resource.segment, *rest])} is not described."
+            )
         return known[method]()
 
     def _known(self, rest: list[str]) -> Mapping[str, Callable[[], Json]]:
@@ -102,13 +112,13 @@ class _Routes:
 
     def _watch(self) -> Json:
         summary = f"Watch one of the {self.words}"
-        return _stream(f"watch{self.name}", summary, [self.resource.type], [parameters.ID])
+        return _stream(f"watch{self.name}", summary, [self.resource.type], [self.id])
 
     def _report(self) -> Json:
         return self._operation(
             f"get{self.name}{pascal(REPORT)}",
             f"Read the validation report of one of the {self.words}",
-            [parameters.ID, parameters.IF_NONE_MATCH],
+            [self.id, parameters.IF_NONE_MATCH],
             responses.report(),
         )
 
@@ -117,7 +127,7 @@ class _Routes:
         return self._operation(
             f"create{self.name}{name}",
             f"Make a link that gives the bytes of one of the {self.words} to whoever holds it",
-            [parameters.ID],
+            [self.id],
             responses.made(f"{name}Document"),
             body=f"{name}New",
         )
@@ -127,7 +137,7 @@ class _Routes:
         return self._operation(
             f"create{self.name}{name}",
             f"Give one of the {self.words} a new secret",
-            [parameters.ID, *self._condition(), parameters.KEY],
+            [self.id, *self._condition(), parameters.KEY],
             responses.made(f"{name}Document", 412),
             body=f"{name}New",
         )
@@ -138,9 +148,9 @@ class _Routes:
             f"list{self.name}{pascal(to_many.segment)}",
             f"List the {label(to_many.name)} of one of the {self.words}",
             [
-                parameters.ID,
+                self.id,
                 parameters.IF_NONE_MATCH,
-                *parameters.for_lists(other, self.resources),
+                *parameters.for_lists(other, self.resources, self.dialect),
             ],
             responses.found(f"{pascal(to_many.type)}Page", "A page.", one=True),
         )
@@ -149,7 +159,10 @@ class _Routes:
         return self._operation(
             f"list{self.name}",
             f"List {self.words}",
-            [parameters.IF_NONE_MATCH, *parameters.for_lists(self.resource, self.resources)],
+            [
+                parameters.IF_NONE_MATCH,
+                *parameters.for_lists(self.resource, self.resources, self.dialect),
+            ],
             responses.found(f"{self.name}Page", "A page."),
         )
 
@@ -166,7 +179,7 @@ class _Routes:
         return self._operation(
             f"get{self.name}",
             f"Read one of the {self.words}",
-            [parameters.ID, parameters.IF_NONE_MATCH, *self._shape()],
+            [self.id, parameters.IF_NONE_MATCH, *self._shape()],
             responses.found(f"{self.name}Document", "The resource.", one=True),
         )
 
@@ -176,7 +189,7 @@ class _Routes:
         return self._operation(
             f"change{self.name}",
             f"Change one of the {self.words}",
-            [parameters.ID, *self._condition(), *self._shape()],
+            [self.id, *self._condition(), *self._shape()],
             responses.written(f"{self.name}Document", status=200),
             body=f"{self.name}Change",
         )
@@ -185,7 +198,7 @@ class _Routes:
         return self._operation(
             f"delete{self.name}",
             f"Delete one of the {self.words}",
-            [parameters.ID, *self._condition()],
+            [self.id, *self._condition()],
             responses.deleted(),
         )
 
@@ -195,7 +208,7 @@ class _Routes:
         return self._operation(
             f"{action.verb}{self.name}",
             f"{action.verb.capitalize()} one of the {self.words}",
-            [parameters.ID, *self._condition(), parameters.KEY, *shape],
+            [self.id, *self._condition(), parameters.KEY, *shape],
             responses.written(f"{pascal(gives.type)}Document", status=201 if action.gives else 200),
         )
 
@@ -206,9 +219,13 @@ class _Routes:
             f"get{name}",
             f"Read the {label(to_one.name)} of one of the {self.words}",
             [
-                parameters.ID,
+                self.id,
                 parameters.IF_NONE_MATCH,
-                *parameters.for_documents(related, self.resources),
+                *(
+                    parameters.for_documents(related, self.resources)
+                    if to_one.types == (to_one.type,)
+                    else []
+                ),
             ],
             responses.found(f"{name}Document", "The related resource, or null.", one=True),
         )
@@ -218,7 +235,7 @@ class _Routes:
         return self._operation(
             f"get{name}",
             f"Read which {label(to_one.name)} one of the {self.words} has",
-            [parameters.ID, parameters.IF_NONE_MATCH],
+            [self.id, parameters.IF_NONE_MATCH],
             responses.found(name, "The linkage.", one=True),
         )
 
@@ -230,14 +247,14 @@ class _Routes:
         return self._operation(
             f"change{name}",
             f"Change which {label(to_one.name)} one of the {self.words} has",
-            [parameters.ID, *self._condition()],
+            [self.id, *self._condition()],
             responses.written(name, status=200),
             body=f"{name}Change",
         )
 
     def _read_only(self, id_: str, summary: str) -> Json:
         """JSON:API demands that the route is there, to answer 403."""
-        return self._operation(id_, summary, [parameters.ID], responses.refused())
+        return self._operation(id_, summary, [self.id], responses.refused())
 
     def _shape(self) -> list[Json]:
         return parameters.for_documents(self.resource, self.resources)

@@ -7,24 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from services.api.http.jsonapi.errors import IDEMPOTENCY_KEY
-from services.api.http.jsonapi.parameters import MAX_NUMBER, MAX_SIZE
+from services.api.http.idempotency import HEADER as IDEMPOTENCY_KEY
+from services.api.http.jsonapi.parameters import MAX_NUMBER
 from services.api.http.jsonapi.queries import DEFAULT_SIZE
-from services.api.http.openapi.schemas import UUID_TEXT
+from services.api.http.openapi.schemas import id_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from services.api.http.jsonapi.resource import Resource
+    from services.api.http.jsonapi.dialect import Dialect
+    from services.api.http.jsonapi.resource import Filter, Resource
     from services.api.http.openapi.schemas import Json
 
-ID: Json = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "The id of the resource.",
-    "schema": UUID_TEXT,
-}
 IF_NONE_MATCH: Json = {
     "name": "If-None-Match",
     "in": "header",
@@ -53,30 +47,46 @@ LAST_EVENT: Json = {
 }
 
 
-def for_lists(resource: Resource[Any], resources: Mapping[str, Resource[Any]]) -> list[Json]:
+def id_of(resource: Resource[Any]) -> Json:
+    """The id of one of these in a path."""
+    return {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "The id of the resource.",
+        "schema": id_schema(resource),
+    }
+
+
+def for_lists(
+    resource: Resource[Any], resources: Mapping[str, Resource[Any]], dialect: Dialect
+) -> list[Json]:
     """What a list takes: filters, order, page, shape."""
     return [
-        *(_filter(each.name) for each in resource.filters),
+        *(_filter(each) for each in resource.filters),
         *_sort(resource),
-        *_PAGES,
+        _PAGE,
+        _size(dialect.max_size),
+        *(_CURSORS if dialect.has_cursors else ()),
         *for_documents(resource, resources),
     ]
 
 
 def for_documents(resource: Resource[Any], resources: Mapping[str, Resource[Any]]) -> list[Json]:
     """What shapes a document: included resources and sparse fieldsets."""
-    types = {resource.type, *(each.type for each in resource.relationships)}
+    types = {resource.type, *(each.type for each in resource.includes.values())}
     fields = [_fields(resources[type_]) for type_ in sorted(types)]
     if not resource.includes:
         return fields
     return [_listed("include", resource.includes, "The related resources to include."), *fields]
 
 
-def _filter(name: str) -> Json:
+def _filter(filter_: Filter) -> Json:
+    items = {"type": "string"} | ({"pattern": filter_.pattern} if filter_.pattern else {})
     return _query(
-        f"filter[{name}]",
-        f"Only those whose {name} is one of these.",
-        {"type": "array", "items": {"type": "string"}},
+        f"filter[{filter_.name}]",
+        f"Only those whose {filter_.name} is one of these.",
+        {"type": "array", "items": items} | ({"minItems": 1} if filter_.pattern else {}),
     )
 
 
@@ -101,17 +111,17 @@ def _query(name: str, description: str, schema: Json) -> Json:
     return found | ({"explode": False} if schema["type"] == "array" else {})
 
 
-_PAGES = (
-    _query(
-        "page[number]",
-        "Which page, from 1.",
-        {"type": "integer", "minimum": 1, "maximum": MAX_NUMBER, "default": 1},
-    ),
-    _query(
-        "page[size]",
-        "How many resources a page has.",
-        {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
-    ),
+def _size(top: int) -> Json:
+    schema = {"type": "integer", "minimum": 1, "maximum": top, "default": DEFAULT_SIZE}
+    return _query("page[size]", "How many resources a page has.", schema)
+
+
+_PAGE = _query(
+    "page[number]",
+    "Which page, from 1.",
+    {"type": "integer", "minimum": 1, "maximum": MAX_NUMBER, "default": 1},
+)
+_CURSORS = (
     _query(
         "page[after]",
         "The page behind this cursor, instead of one by number; empty is the start of the list.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +15,8 @@ from services.api.http.authentication import public
 from services.api.http.openapi.page import STYLE, render
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from services.api.http.openapi.schemas import Json
 
 DOCUMENT = "/openapi.json"
@@ -30,17 +34,29 @@ _PAGE_HEADERS = {
 }
 
 
-def routes(prefix: str, document: Json) -> list[web.RouteDef]:
-    """The routes of the document and of its page, in an application mounted at the prefix."""
-    encoded = msgspec.json.encode(document)
-    page = render(document, f"{prefix}{DOCUMENT}")
+def routes(prefix: str, make: Callable[[], Json]) -> list[web.RouteDef]:
+    """The routes of the document and of its page, in an application mounted at the prefix.
+
+    Both are made when they are wanted first: no start has to wait for them.
+    """
+    document = cache(make)
+
+    @cache
+    def encode() -> bytes:
+        return msgspec.json.encode(document())
+
+    @cache
+    def draw() -> bytes:
+        return render(document(), f"{prefix}{DOCUMENT}")
 
     @public
     async def get_document(_: web.Request) -> web.Response:
-        return web.Response(body=encoded, content_type="application/json")
+        body = await asyncio.to_thread(encode)
+        return web.Response(body=body, content_type="application/json")
 
     @public
     async def get_page(_: web.Request) -> web.Response:
+        page = await asyncio.to_thread(draw)
         return web.Response(
             body=page, content_type="text/html", charset="utf-8", headers=_PAGE_HEADERS
         )

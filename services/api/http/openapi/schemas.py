@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.api.http.jsonapi.links import LINKS
-from services.api.http.jsonapi.resource import ToMany, ToOne
+from services.api.http.jsonapi.resource import ToMany, ToOne, parse_uuid
 from services.api.http.jsonapi.secrets import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from services.api.http.jsonapi.dialect import Dialect
     from services.api.http.jsonapi.resource import Attribute, Resource
 
     Member = Attribute[Any] | ToOne[Any] | ToMany
@@ -26,6 +27,7 @@ MADE: tuple[Resource[Any], ...] = (LINKS, SECRETS)
 """What is made of a resource and cannot be read again."""
 
 UUID_TEXT: Json = {"type": "string", "format": "uuid"}
+NUMBER_TEXT: Json = {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}
 _REF = "#/components/schemas/{name}"
 _IGNORED: Json = {"description": "Read-only: what a client sends is ignored."}
 _LINKS: Json = {"type": "object", "additionalProperties": True}
@@ -69,19 +71,6 @@ COMMON: Mapping[str, Json] = {
         "required": ["detail", "status", "title"],
         "additionalProperties": False,
     },
-    "Errors": {
-        "type": "object",
-        "properties": {
-            "errors": {
-                "type": "array",
-                "items": {"$ref": "#/components/schemas/Error"},
-                "minItems": 1,
-            },
-            "jsonapi": {"$ref": "#/components/schemas/JsonApi"},
-        },
-        "required": ["errors", "jsonapi"],
-        "additionalProperties": False,
-    },
 }
 
 
@@ -95,19 +84,25 @@ def pascal(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.split("-"))
 
 
-def components(resources: Iterable[Resource[Any]]) -> dict[str, Json]:
+def id_schema(member: Resource[Any] | ToOne[Any]) -> Json:
+    """The schema of a resource's id, or of those that a relationship leads to."""
+    return UUID_TEXT if member.parse_id is parse_uuid else NUMBER_TEXT
+
+
+def components(resources: Iterable[Resource[Any]], dialect: Dialect) -> dict[str, Json]:
     """The schemas of all these resources, of their documents, and of what they refer to."""
     resources = tuple(resources)
     kinds = [attribute.kind for each in (*resources, *MADE) for attribute in each.attributes]
     rendered, referred = msgspec.json.schema_components(kinds, ref_template=_REF)
     values = iter(rendered)
-    found = {**COMMON, **referred}
+    errors = {"type": "array", "items": ref("Error"), "minItems": 1}
+    found = {**COMMON, **referred, "Errors": _of_dialect(dialect, {"errors": errors})}
     for resource in resources:
         known = {attribute.name: next(values) for attribute in resource.attributes}
-        found |= _Schemas(resource, known).components()
+        found |= _Schemas(resource, known, dialect).components()
     for resource in MADE:
         known = {attribute.name: next(values) for attribute in resource.attributes}
-        found |= _Schemas(resource, known).made()
+        found |= _Schemas(resource, known, dialect).made()
     return found | _atomic(each for each in resources if each.writable)
 
 
@@ -133,7 +128,7 @@ def _atomic_operations(resource: Resource[Any]) -> list[Json]:
     members = (
         ("add", "data", {"$ref": f"#/components/schemas/{name}New/properties/data"}),
         ("update", "data", {"$ref": f"#/components/schemas/{name}Change/properties/data"}),
-        ("remove", "ref", _identifier(resource.type)),
+        ("remove", "ref", _identifier((resource.type,), id_schema(resource))),
     )
     return [
         {
@@ -148,24 +143,29 @@ def _atomic_operations(resource: Resource[Any]) -> list[Json]:
 class _Schemas:
     """The schemas of one resource; ``values`` has that of each attribute."""
 
-    def __init__(self, resource: Resource[Any], values: Mapping[str, Json]) -> None:
+    def __init__(
+        self, resource: Resource[Any], values: Mapping[str, Json], dialect: Dialect
+    ) -> None:
         self._resource = resource
         self._values = values
+        self._dialect = dialect
 
     def components(self) -> dict[str, Json]:
         name = pascal(self._resource.type)
-        found = {name: self._object(), f"{name}Document": _document(ref(name))}
-        found[f"{name}Page"] = _document(
+        found = {name: self._object(), f"{name}Document": self._document(ref(name))}
+        found[f"{name}Page"] = self._document(
             {"type": "array", "items": ref(name)}, meta=ref("Meta")
         ) | {"description": f"A page of {self._resource.type}."}
         if self._resource.writable:
             found[f"{name}New"] = self._request()
-            found[f"{name}Change"] = self._request(id=UUID_TEXT)
+            found[f"{name}Change"] = self._request(id=id_schema(self._resource))
         for each in self._resource.relationships:
-            found[f"{name}{pascal(each.segment)}Document"] = _document(
-                _nullable(ref(pascal(each.type)))
+            found[f"{name}{pascal(each.segment)}Document"] = self._document(
+                _nullable(*(ref(pascal(type_)) for type_ in each.types))
             )
-            found[f"{name}{pascal(each.segment)}Linkage"] = _linkage_document(each)
+            found[f"{name}{pascal(each.segment)}Linkage"] = self._document(
+                _nullable(_identifiers(each))
+            )
             if each.field is not None:
                 found[f"{name}{pascal(each.segment)}LinkageChange"] = _linkage(each)
         return found
@@ -175,16 +175,22 @@ class _Schemas:
         name = pascal(self._resource.type)
         return {
             name: self._object(),
-            f"{name}Document": _document(ref(name)),
+            f"{name}Document": self._document(ref(name)),
             f"{name}New": self._request(),
         }
+
+    def _document(self, data: Json, **more: Json) -> Json:
+        known = {"data": data, "included": {"type": "array", "items": {"type": "object"}}}
+        whole = _of_dialect(self._dialect, {**known, **more, "links": ref("Links")})
+        optional = {"included"} if self._dialect.jsonapi else {"included", "links"}
+        return whole | {"required": [each for each in whole["required"] if each not in optional]}
 
     def _object(self) -> Json:
         """A resource object as it is answered; sparse fieldsets may leave any field out."""
         shown = (each for each in self._resource.attributes if each.read)
         properties: Json = {
             "type": {"const": self._resource.type},
-            "id": UUID_TEXT,
+            "id": id_schema(self._resource),
             "attributes": _closed({each.name: self._values[each.name] for each in shown}),
             "links": ref("Links"),
             "meta": ref("Meta"),
@@ -213,7 +219,8 @@ class _Schemas:
         return {"type": "object", "properties": {"data": described}, "required": ["data"]}
 
     def _writable(self, members: Iterable[Member], *, creating: bool) -> Json:
-        properties = {each.name: self._writable_member(each) for each in members}
+        taken = [each for each in members if each.field or not self._dialect.is_strict]
+        properties = {each.name: self._writable_member(each) for each in taken}
         required = [each.name for each in members if creating and self._is_required(each)]
         return _closed(properties, required=required)
 
@@ -234,35 +241,31 @@ def _closed(properties: Json, required: Iterable[str] = ()) -> Json:
     return schema | ({"required": [*required]} if required else {})
 
 
-def _document(data: Json, **more: Json) -> Json:
-    properties = {
-        "data": data,
-        "included": {"type": "array", "items": {"type": "object"}},
-        "jsonapi": ref("JsonApi"),
-        "links": ref("Links"),
-        **more,
-    }
-    return _closed(properties, required=["data", "jsonapi", "links", *more])
+def _of_dialect(dialect: Dialect, members: Json) -> Json:
+    """A document of these members and those that the dialect adds, all of them required."""
+    own = {"jsonapi": ref("JsonApi")} if dialect.jsonapi else {}
+    return _closed(members | own, required=[*members, *own])
 
 
-def _nullable(schema: Json) -> Json:
-    return {"anyOf": [schema, {"type": "null"}]}
+def _nullable(*schemas: Json) -> Json:
+    return {"anyOf": [*schemas, {"type": "null"}]}
 
 
-def _identifier(type_: str) -> Json:
-    properties = {"type": {"const": type_}, "id": UUID_TEXT}
+def _identifier(types: Sequence[str], id_: Json) -> Json:
+    of_type = {"const": types[0]} if len(types) == 1 else {"enum": [*types]}
+    properties = {"type": of_type, "id": id_}
     return {"type": "object", "properties": properties, "required": ["type", "id"]}
 
 
-def _linkage(to_one: Any) -> Json:
-    properties = {"data": _nullable(_identifier(to_one.type))}
+def _identifiers(to_one: ToOne[Any]) -> Json:
+    return _identifier(to_one.types, id_schema(to_one))
+
+
+def _linkage(to_one: ToOne[Any]) -> Json:
+    properties = {"data": _nullable(_identifiers(to_one))}
     return {"type": "object", "properties": properties, "required": ["data"]}
 
 
 def _relationship(to_one: ToOne[Any]) -> Json:
     """As answered: links always, linkage where it is included."""
-    return _closed({"data": _nullable(_identifier(to_one.type)), "links": ref("Links")}, ["links"])
-
-
-def _linkage_document(to_one: ToOne[Any]) -> Json:
-    return _document(_nullable(_identifier(to_one.type)))
+    return _closed({"data": _nullable(_identifiers(to_one)), "links": ref("Links")}, ["links"])

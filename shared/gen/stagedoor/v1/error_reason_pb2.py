@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fstagedoor/v1/error_reason.proto\x12\x0cstagedoor.v1*\xaa\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\x1e\n\x1a\x45RROR_REASON_INVALID_QUERY\x10\x02\x12\x1a\n\x16\x45RROR_REASON_NOT_FOUND\x10\x03\x12\"\n\x1e\x45RROR_REASON_RELATED_NOT_FOUND\x10\x04\x12\x1b\n\x17\x45RROR_REASON_ISRC_TAKEN\x10\x05\x12\x1f\n\x1b\x45RROR_REASON_STATE_CONFLICT\x10\x06\x12\x17\n\x13\x45RROR_REASON_IN_USE\x10\x07\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_SCOPE_MISSING\x10\t\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\n\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\x0c\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\r\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x0e\x12\x1f\n\x1b\x45RROR_REASON_METHOD_UNKNOWN\x10\x0f\x12\'\n#ERROR_REASON_TOO_MANY_SUBSCRIPTIONS\x10\x10\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fstagedoor/v1/error_reason.proto\x12\x0cstagedoor.v1*\xcb\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\x1e\n\x1a\x45RROR_REASON_INVALID_QUERY\x10\x02\x12\x1a\n\x16\x45RROR_REASON_NOT_FOUND\x10\x03\x12\"\n\x1e\x45RROR_REASON_RELATED_NOT_FOUND\x10\x04\x12\x1b\n\x17\x45RROR_REASON_ISRC_TAKEN\x10\x05\x12\x1f\n\x1b\x45RROR_REASON_STATE_CONFLICT\x10\x06\x12\x17\n\x13\x45RROR_REASON_IN_USE\x10\x07\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_SCOPE_MISSING\x10\t\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\n\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\x0c\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\r\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x0e\x12\x1f\n\x1b\x45RROR_REASON_METHOD_UNKNOWN\x10\x0f\x12\'\n#ERROR_REASON_TOO_MANY_SUBSCRIPTIONS\x10\x10\x12\x1f\n\x1b\x45RROR_REASON_QUOTA_EXCEEDED\x10\x11\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stagedoor.v1.error_reason_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=50
-  _globals['_ERRORREASON']._serialized_end=604
+  _globals['_ERRORREASON']._serialized_end=637
 # @@protoc_insertion_point(module_scope)

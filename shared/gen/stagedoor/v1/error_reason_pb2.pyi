@@ -56,6 +56,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """There is no such method."""
     ERROR_REASON_TOO_MANY_SUBSCRIPTIONS: _ErrorReason.ValueType  # 16
     """The tenant may have no more subscriptions."""
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 17
+    """There is no room within the bytes that the tenant may store."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason in google.rpc.ErrorInfo of every error, without the prefix. Values may be added."""
@@ -94,4 +96,6 @@ ERROR_REASON_METHOD_UNKNOWN: ErrorReason.ValueType  # 15
 """There is no such method."""
 ERROR_REASON_TOO_MANY_SUBSCRIPTIONS: ErrorReason.ValueType  # 16
 """The tenant may have no more subscriptions."""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 17
+"""There is no room within the bytes that the tenant may store."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -187,16 +187,21 @@ class ImportTask(_message.Message):
     DELIVERY_PROFILE_FIELD_NUMBER: _builtins.int
     VALIDATION_REPORT_FIELD_NUMBER: _builtins.int
     SOURCE_HEADERS_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SOURCE_UPLOAD_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """importTasks/{uuid}"""
     source_uri: _builtins.str
-    """The HTTPS URL of the master, at most 2,048 characters; required as long as nothing can be
-    uploaded. Changing it starts a new generation.
+    """The HTTPS URL of the master, at most 2,048 characters; required unless it was uploaded. Changing
+    it starts a new generation.
     """
     isrc: _builtins.str
     """ISRC for the record, 12 characters. Unique among valid Atmos records."""
     target: _builtins.str
-    """What the record is to be linked to, as tracks/{uuid}."""
+    """What the record is to be linked to, as tracks/{uuid}; products, videos and assetAttachments can
+    be as well.
+    """
     declared_md5: _builtins.str
     """MD5 that the bytes must have, 32 hexadecimal digits. Changing it starts a new generation."""
     master_type: Global___ImportTask.MasterType.ValueType
@@ -223,6 +228,16 @@ class ImportTask(_message.Message):
     """
     validation_report: _builtins.str
     """The report of the validation, as importTasks/{uuid}/validationReport; empty before there is one."""
+    number: _builtins.int
+    """An integer beside the name, the only one among your tasks; it is never given again."""
+    source_upload: _builtins.str
+    """The upload that has the master, as uploads/{uuid}, instead of a source_uri: it must be stored, and
+    no other task may have it. The task begins as downloaded. A source_uri takes its place.
+    """
+    precision: _builtins.int
+    """Bits of a sample that the master is said to have: 16 for a CD master, 24 for HD and Dolby Atmos;
+    other types ask for none. 0 when nothing was said.
+    """
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
         """What was found: errors refuse the master, warnings and infos do not."""
@@ -279,10 +294,13 @@ class ImportTask(_message.Message):
         delivery_profile: _builtins.str = ...,
         validation_report: _builtins.str = ...,
         source_headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        number: _builtins.int = ...,
+        source_upload: _builtins.str = ...,
+        precision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "create_time", b"create_time", "last_failure", b"last_failure", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "etag", b"etag", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_headers", b"source_headers", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "validation_report", b"validation_report", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "etag", b"etag", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "number", b"number", "precision", b"precision", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_headers", b"source_headers", "source_upload", b"source_upload", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "validation_report", b"validation_report", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
     _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015
@@ -310,7 +328,9 @@ class ListImportTasksRequest(_message.Message):
     filter: _builtins.str
     """Conditions joined by AND; OR joins conditions on one field and binds tighter; a value with more
     than letters, digits and _./- is quoted. The fields are
-    state (`state = COMPLETED`), target (`target = "tracks/…"`) and name; `:` means `=`.
+    state (`state = COMPLETED`), target (`target = "tracks/…"`), product and distributor, which the
+    target is or belongs to (`product = "products/…"`), number (`number = 12`) and name; `:` means
+    `=`.
     """
     order_by: _builtins.str
     """Fields joined by commas, each with ` desc` or without: create_time, update_time, state. Oldest

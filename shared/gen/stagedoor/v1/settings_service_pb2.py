@@ -30,7 +30,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#stagedoor/v1/settings_service.proto\x12\x0cstagedoor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfa\x01\n\x08Settings\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1e\n\x10\x64\x65livery_profile\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0bupdate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nbyte_quota\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cstored_bytes\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03:9\xea\x41\x36\n\x16stagedoor.dev/Settings\x12\x08settings*\x08settings2\x08settings\"C\n\x12GetSettingsRequest\x12-\n\x04name\x18\x01 \x01(\tB\x1f\xe2\x41\x01\x02\xfa\x41\x18\n\x16stagedoor.dev/Settings\"~\n\x15UpdateSettingsRequest\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.stagedoor.v1.SettingsB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x32\xa9\x02\n\x0fSettingsService\x12k\n\x0bGetSettings\x12 .stagedoor.v1.GetSettingsRequest\x1a\x16.stagedoor.v1.Settings\"\"\xda\x41\x04name\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=settings}\x12\x94\x01\n\x0eUpdateSettings\x12#.stagedoor.v1.UpdateSettingsRequest\x1a\x16.stagedoor.v1.Settings\"E\xda\x41\x14settings,update_mask\x82\xd3\xe4\x93\x02(2\x1c/v1/{settings.name=settings}:\x08settings\x1a\x12\xca\x41\x0flocalhost:50051b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#stagedoor/v1/settings_service.proto\x12\x0cstagedoor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x02\n\x08Settings\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1e\n\x10\x64\x65livery_profile\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0bupdate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nbyte_quota\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cstored_bytes\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rcontact_email\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12 \n\x12upload_master_type\x18\x08 \x01(\tB\x04\xe2\x41\x01\x01:9\xea\x41\x36\n\x16stagedoor.dev/Settings\x12\x08settings*\x08settings2\x08settings\"C\n\x12GetSettingsRequest\x12-\n\x04name\x18\x01 \x01(\tB\x1f\xe2\x41\x01\x02\xfa\x41\x18\n\x16stagedoor.dev/Settings\"~\n\x15UpdateSettingsRequest\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.stagedoor.v1.SettingsB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x32\xa9\x02\n\x0fSettingsService\x12k\n\x0bGetSettings\x12 .stagedoor.v1.GetSettingsRequest\x1a\x16.stagedoor.v1.Settings\"\"\xda\x41\x04name\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=settings}\x12\x94\x01\n\x0eUpdateSettings\x12#.stagedoor.v1.UpdateSettingsRequest\x1a\x16.stagedoor.v1.Settings\"E\xda\x41\x14settings,update_mask\x82\xd3\xe4\x93\x02(2\x1c/v1/{settings.name=settings}:\x08settings\x1a\x12\xca\x41\x0flocalhost:50051b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,6 +49,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETTINGS'].fields_by_name['byte_quota']._serialized_options = b'\342A\001\003'
   _globals['_SETTINGS'].fields_by_name['stored_bytes']._loaded_options = None
   _globals['_SETTINGS'].fields_by_name['stored_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_SETTINGS'].fields_by_name['contact_email']._loaded_options = None
+  _globals['_SETTINGS'].fields_by_name['contact_email']._serialized_options = b'\342A\001\001'
+  _globals['_SETTINGS'].fields_by_name['upload_master_type']._loaded_options = None
+  _globals['_SETTINGS'].fields_by_name['upload_master_type']._serialized_options = b'\342A\001\001'
   _globals['_SETTINGS']._loaded_options = None
   _globals['_SETTINGS']._serialized_options = b'\352A6\n\026stagedoor.dev/Settings\022\010settings*\010settings2\010settings'
   _globals['_GETSETTINGSREQUEST'].fields_by_name['name']._loaded_options = None
@@ -64,11 +68,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETTINGSSERVICE'].methods_by_name['UpdateSettings']._loaded_options = None
   _globals['_SETTINGSSERVICE'].methods_by_name['UpdateSettings']._serialized_options = b'\332A\024settings,update_mask\202\323\344\223\002(2\034/v1/{settings.name=settings}:\010settings'
   _globals['_SETTINGS']._serialized_start=236
-  _globals['_SETTINGS']._serialized_end=486
-  _globals['_GETSETTINGSREQUEST']._serialized_start=488
-  _globals['_GETSETTINGSREQUEST']._serialized_end=555
-  _globals['_UPDATESETTINGSREQUEST']._serialized_start=557
-  _globals['_UPDATESETTINGSREQUEST']._serialized_end=683
-  _globals['_SETTINGSSERVICE']._serialized_start=686
-  _globals['_SETTINGSSERVICE']._serialized_end=983
+  _globals['_SETTINGS']._serialized_end=549
+  _globals['_GETSETTINGSREQUEST']._serialized_start=551
+  _globals['_GETSETTINGSREQUEST']._serialized_end=618
+  _globals['_UPDATESETTINGSREQUEST']._serialized_start=620
+  _globals['_UPDATESETTINGSREQUEST']._serialized_end=746
+  _globals['_SETTINGSSERVICE']._serialized_start=749
+  _globals['_SETTINGSSERVICE']._serialized_end=1046
 # @@protoc_insertion_point(module_scope)

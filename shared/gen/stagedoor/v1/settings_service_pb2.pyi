@@ -30,6 +30,8 @@ class Settings(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     BYTE_QUOTA_FIELD_NUMBER: _builtins.int
     STORED_BYTES_FIELD_NUMBER: _builtins.int
+    CONTACT_EMAIL_FIELD_NUMBER: _builtins.int
+    UPLOAD_MASTER_TYPE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Always `settings`."""
     delivery_profile: _builtins.str
@@ -39,7 +41,13 @@ class Settings(_message.Message):
     byte_quota: _builtins.int
     """How many bytes the tenant may store; 0 for any number. The operator sets it."""
     stored_bytes: _builtins.int
-    """How many bytes the tenant stores: its valid records, and masters that wait for their verdict."""
+    """How many bytes the tenant stores: its valid records, masters that wait for their verdict, and
+    renditions.
+    """
+    contact_email: _builtins.str
+    """Who is told by mail when publish jobs end that name nobody else."""
+    upload_master_type: _builtins.str
+    """The master type of uploads for publishing that name none, such as `hd`."""
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When the settings last changed; absent when they never did."""
@@ -53,10 +61,12 @@ class Settings(_message.Message):
         etag: _builtins.str = ...,
         byte_quota: _builtins.int = ...,
         stored_bytes: _builtins.int = ...,
+        contact_email: _builtins.str = ...,
+        upload_master_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["byte_quota", b"byte_quota", "delivery_profile", b"delivery_profile", "etag", b"etag", "name", b"name", "stored_bytes", b"stored_bytes", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["byte_quota", b"byte_quota", "contact_email", b"contact_email", "delivery_profile", b"delivery_profile", "etag", b"etag", "name", b"name", "stored_bytes", b"stored_bytes", "update_time", b"update_time", "upload_master_type", b"upload_master_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

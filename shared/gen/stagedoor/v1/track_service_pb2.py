@@ -29,10 +29,11 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n stagedoor/v1/track_service.proto\x12\x0cstagedoor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x02\n\x05Track\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x13\n\x05title\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04isrc\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x38\n\x0fstereo_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01:7\xea\x41\x34\n\x13stagedoor.dev/Track\x12\x0etracks/{track}*\x06tracks2\x05track\"r\n\x11ListTracksRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04skip\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x16\n\x08order_by\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"f\n\x12ListTracksResponse\x12#\n\x06tracks\x18\x01 \x03(\x0b\x32\x13.stagedoor.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"=\n\x0fGetTrackRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13stagedoor.dev/Track\"u\n\x12\x43reateTrackRequest\x12(\n\x05track\x18\x01 \x01(\x0b\x32\x13.stagedoor.v1.TrackB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x92\x01\n\x12UpdateTrackRequest\x12(\n\x05track\x18\x01 \x01(\x0b\x32\x13.stagedoor.v1.TrackB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"T\n\x12\x44\x65leteTrackRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13stagedoor.dev/Track\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x32\xc9\x04\n\x0cTrackService\x12\x66\n\nListTracks\x12\x1f.stagedoor.v1.ListTracksRequest\x1a .stagedoor.v1.ListTracksResponse\"\x15\xda\x41\x00\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/tracks\x12\x62\n\x08GetTrack\x12\x1d.stagedoor.v1.GetTrackRequest\x1a\x13.stagedoor.v1.Track\"\"\xda\x41\x04name\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=tracks/*}\x12g\n\x0b\x43reateTrack\x12 .stagedoor.v1.CreateTrackRequest\x1a\x13.stagedoor.v1.Track\"!\xda\x41\x05track\x82\xd3\xe4\x93\x02\x13\"\n/v1/tracks:\x05track\x12\x82\x01\n\x0bUpdateTrack\x12 .stagedoor.v1.UpdateTrackRequest\x1a\x13.stagedoor.v1.Track\"<\xda\x41\x11track,update_mask\x82\xd3\xe4\x93\x02\"2\x19/v1/{track.name=tracks/*}:\x05track\x12k\n\x0b\x44\x65leteTrack\x12 .stagedoor.v1.DeleteTrackRequest\x1a\x16.google.protobuf.Empty\"\"\xda\x41\x04name\x82\xd3\xe4\x93\x02\x15*\x13/v1/{name=tracks/*}\x1a\x12\xca\x41\x0flocalhost:50051b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n stagedoor/v1/track_service.proto\x12\x0cstagedoor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x05\n\x05Track\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x13\n\x05title\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04isrc\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x38\n\x0fstereo_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x14\n\x06number\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0esupport_number\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12/\n\x07product\x18\n \x01(\tB\x1e\xe2\x41\x01\x01\xfa\x41\x17\n\x15stagedoor.dev/Product\x12\x35\n\ncollection\x18\x0b \x01(\tB!\xe2\x41\x01\x01\xfa\x41\x1a\n\x18stagedoor.dev/Collection\x12\x13\n\x05index\x18\x0c \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04path\x18\r \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tcover_uri\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12!\n\x13\x63over_thumbnail_uri\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12 \n\x12organization_index\x18\x10 \x01(\tB\x04\xe2\x41\x01\x01\x12/\n\x08metadata\x18\x11 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01:7\xea\x41\x34\n\x13stagedoor.dev/Track\x12\x0etracks/{track}*\x06tracks2\x05track\"\x88\x01\n\x11ListTracksRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04skip\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x16\n\x08order_by\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"f\n\x12ListTracksResponse\x12#\n\x06tracks\x18\x01 \x03(\x0b\x32\x13.stagedoor.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"=\n\x0fGetTrackRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13stagedoor.dev/Track\"u\n\x12\x43reateTrackRequest\x12(\n\x05track\x18\x01 \x01(\x0b\x32\x13.stagedoor.v1.TrackB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x92\x01\n\x12UpdateTrackRequest\x12(\n\x05track\x18\x01 \x01(\x0b\x32\x13.stagedoor.v1.TrackB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"T\n\x12\x44\x65leteTrackRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13stagedoor.dev/Track\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x32\xc9\x04\n\x0cTrackService\x12\x66\n\nListTracks\x12\x1f.stagedoor.v1.ListTracksRequest\x1a .stagedoor.v1.ListTracksResponse\"\x15\xda\x41\x00\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/tracks\x12\x62\n\x08GetTrack\x12\x1d.stagedoor.v1.GetTrackRequest\x1a\x13.stagedoor.v1.Track\"\"\xda\x41\x04name\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=tracks/*}\x12g\n\x0b\x43reateTrack\x12 .stagedoor.v1.CreateTrackRequest\x1a\x13.stagedoor.v1.Track\"!\xda\x41\x05track\x82\xd3\xe4\x93\x02\x13\"\n/v1/tracks:\x05track\x12\x82\x01\n\x0bUpdateTrack\x12 .stagedoor.v1.UpdateTrackRequest\x1a\x13.stagedoor.v1.Track\"<\xda\x41\x11track,update_mask\x82\xd3\xe4\x93\x02\"2\x19/v1/{track.name=tracks/*}:\x05track\x12k\n\x0b\x44\x65leteTrack\x12 .stagedoor.v1.DeleteTrackRequest\x1a\x16.google.protobuf.Empty\"\"\xda\x41\x04name\x82\xd3\xe4\x93\x02\x15*\x13/v1/{name=tracks/*}\x1a\x12\xca\x41\x0flocalhost:50051b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +54,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRACK'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
   _globals['_TRACK'].fields_by_name['stereo_duration']._loaded_options = None
   _globals['_TRACK'].fields_by_name['stereo_duration']._serialized_options = b'\342A\001\001'
+  _globals['_TRACK'].fields_by_name['number']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['number']._serialized_options = b'\342A\001\003'
+  _globals['_TRACK'].fields_by_name['support_number']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['support_number']._serialized_options = b'\342A\001\001'
+  _globals['_TRACK'].fields_by_name['product']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['product']._serialized_options = b'\342A\001\001\372A\027\n\025stagedoor.dev/Product'
+  _globals['_TRACK'].fields_by_name['collection']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['collection']._serialized_options = b'\342A\001\001\372A\032\n\030stagedoor.dev/Collection'
+  _globals['_TRACK'].fields_by_name['index']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['index']._serialized_options = b'\342A\001\001'
+  _globals['_TRACK'].fields_by_name['path']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['path']._serialized_options = b'\342A\001\001'
+  _globals['_TRACK'].fields_by_name['cover_uri']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['cover_uri']._serialized_options = b'\342A\001\003'
+  _globals['_TRACK'].fields_by_name['cover_thumbnail_uri']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['cover_thumbnail_uri']._serialized_options = b'\342A\001\003'
+  _globals['_TRACK'].fields_by_name['organization_index']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['organization_index']._serialized_options = b'\342A\001\001'
+  _globals['_TRACK'].fields_by_name['metadata']._loaded_options = None
+  _globals['_TRACK'].fields_by_name['metadata']._serialized_options = b'\342A\001\001'
   _globals['_TRACK']._loaded_options = None
   _globals['_TRACK']._serialized_options = b'\352A4\n\023stagedoor.dev/Track\022\016tracks/{track}*\006tracks2\005track'
   _globals['_LISTTRACKSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -63,6 +84,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTRACKSREQUEST'].fields_by_name['skip']._serialized_options = b'\342A\001\001'
   _globals['_LISTTRACKSREQUEST'].fields_by_name['order_by']._loaded_options = None
   _globals['_LISTTRACKSREQUEST'].fields_by_name['order_by']._serialized_options = b'\342A\001\001'
+  _globals['_LISTTRACKSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTTRACKSREQUEST'].fields_by_name['filter']._serialized_options = b'\342A\001\001'
   _globals['_GETTRACKREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETTRACKREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023stagedoor.dev/Track'
   _globals['_CREATETRACKREQUEST'].fields_by_name['track']._loaded_options = None
@@ -93,20 +116,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRACKSERVICE'].methods_by_name['UpdateTrack']._serialized_options = b'\332A\021track,update_mask\202\323\344\223\002\"2\031/v1/{track.name=tracks/*}:\005track'
   _globals['_TRACKSERVICE'].methods_by_name['DeleteTrack']._loaded_options = None
   _globals['_TRACKSERVICE'].methods_by_name['DeleteTrack']._serialized_options = b'\332A\004name\202\323\344\223\002\025*\023/v1/{name=tracks/*}'
-  _globals['_TRACK']._serialized_start=294
-  _globals['_TRACK']._serialized_end=607
-  _globals['_LISTTRACKSREQUEST']._serialized_start=609
-  _globals['_LISTTRACKSREQUEST']._serialized_end=723
-  _globals['_LISTTRACKSRESPONSE']._serialized_start=725
-  _globals['_LISTTRACKSRESPONSE']._serialized_end=827
-  _globals['_GETTRACKREQUEST']._serialized_start=829
-  _globals['_GETTRACKREQUEST']._serialized_end=890
-  _globals['_CREATETRACKREQUEST']._serialized_start=892
-  _globals['_CREATETRACKREQUEST']._serialized_end=1009
-  _globals['_UPDATETRACKREQUEST']._serialized_start=1012
-  _globals['_UPDATETRACKREQUEST']._serialized_end=1158
-  _globals['_DELETETRACKREQUEST']._serialized_start=1160
-  _globals['_DELETETRACKREQUEST']._serialized_end=1244
-  _globals['_TRACKSERVICE']._serialized_start=1247
-  _globals['_TRACKSERVICE']._serialized_end=1832
+  _globals['_TRACK']._serialized_start=324
+  _globals['_TRACK']._serialized_end=977
+  _globals['_LISTTRACKSREQUEST']._serialized_start=980
+  _globals['_LISTTRACKSREQUEST']._serialized_end=1116
+  _globals['_LISTTRACKSRESPONSE']._serialized_start=1118
+  _globals['_LISTTRACKSRESPONSE']._serialized_end=1220
+  _globals['_GETTRACKREQUEST']._serialized_start=1222
+  _globals['_GETTRACKREQUEST']._serialized_end=1283
+  _globals['_CREATETRACKREQUEST']._serialized_start=1285
+  _globals['_CREATETRACKREQUEST']._serialized_end=1402
+  _globals['_UPDATETRACKREQUEST']._serialized_start=1405
+  _globals['_UPDATETRACKREQUEST']._serialized_end=1551
+  _globals['_DELETETRACKREQUEST']._serialized_start=1553
+  _globals['_DELETETRACKREQUEST']._serialized_end=1637
+  _globals['_TRACKSERVICE']._serialized_start=1640
+  _globals['_TRACKSERVICE']._serialized_end=2225
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
@@ -34,6 +35,16 @@ class Track(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     STEREO_DURATION_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SUPPORT_NUMBER_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    COVER_URI_FIELD_NUMBER: _builtins.int
+    COVER_THUMBNAIL_URI_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_INDEX_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """tracks/{uuid}"""
     title: _builtins.str
@@ -42,6 +53,26 @@ class Track(_message.Message):
     """ISRC of its stereo recording, 12 characters."""
     etag: _builtins.str
     """Changes with the track; sent with a change it guards against overwriting somebody else's."""
+    number: _builtins.int
+    """An integer beside the name, the only one among your tracks; it is never given again."""
+    support_number: _builtins.str
+    """The number on what carries it, such as a catalogue number, at most 64 characters."""
+    product: _builtins.str
+    """The product that it belongs to, as products/{uuid}."""
+    collection: _builtins.str
+    """The collection that it is in, as collections/{uuid}."""
+    index: _builtins.str
+    """Its place in the collection, kept as given, at most 64 characters."""
+    path: _builtins.str
+    """Its key in the collection, kept as given, at most 512 characters."""
+    cover_uri: _builtins.str
+    """Where its cover can be seen, by whoever has this link, to the end of the next day; empty if it has
+    none. A cover is uploaded: see UploadService.
+    """
+    cover_thumbnail_uri: _builtins.str
+    """The same of its thumbnail, a JPEG of at most 300 pixels on each side."""
+    organization_index: _builtins.str
+    """Its number in an organization's own order, kept as given, at most 255 characters."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the track was created."""
@@ -54,6 +85,10 @@ class Track(_message.Message):
     def stereo_duration(self) -> _duration_pb2.Duration:
         """How long its stereo recording is; an Atmos master must have the same length."""
 
+    @_builtins.property
+    def metadata(self) -> _struct_pb2.Struct:
+        """Whatever else its owner wants to keep with it: at most 16 KiB as JSON, eight levels deep."""
+
     def __init__(
         self,
         *,
@@ -64,10 +99,20 @@ class Track(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         stereo_duration: _duration_pb2.Duration | None = ...,
+        number: _builtins.int = ...,
+        support_number: _builtins.str = ...,
+        product: _builtins.str = ...,
+        collection: _builtins.str = ...,
+        index: _builtins.str = ...,
+        path: _builtins.str = ...,
+        cover_uri: _builtins.str = ...,
+        cover_thumbnail_uri: _builtins.str = ...,
+        organization_index: _builtins.str = ...,
+        metadata: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "stereo_duration", b"stereo_duration", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "metadata", b"metadata", "stereo_duration", b"stereo_duration", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "etag", b"etag", "isrc", b"isrc", "name", b"name", "stereo_duration", b"stereo_duration", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "cover_thumbnail_uri", b"cover_thumbnail_uri", "cover_uri", b"cover_uri", "create_time", b"create_time", "etag", b"etag", "index", b"index", "isrc", b"isrc", "metadata", b"metadata", "name", b"name", "number", b"number", "organization_index", b"organization_index", "path", b"path", "product", b"product", "stereo_duration", b"stereo_duration", "support_number", b"support_number", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -83,6 +128,7 @@ class ListTracksRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Most tracks to answer with; 20 when 0, at most 100."""
     page_token: _builtins.str
@@ -93,6 +139,12 @@ class ListTracksRequest(_message.Message):
     """Fields joined by commas, each with ` desc` or without: create_time, update_time. Oldest first
     when empty.
     """
+    filter: _builtins.str
+    """Conditions joined by AND; OR joins conditions on one field and binds tighter; a value with more
+    than letters, digits and _./- is quoted. The fields are
+    product (`product = "products/…"`), collection (`collection = "collections/…"`),
+    number (`number = 12`) and name; `:` means `=`.
+    """
     def __init__(
         self,
         *,
@@ -100,10 +152,11 @@ class ListTracksRequest(_message.Message):
         page_token: _builtins.str = ...,
         skip: _builtins.int = ...,
         order_by: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -121,7 +174,7 @@ class ListTracksResponse(_message.Message):
     next_page_token: _builtins.str
     """For the page after this one; empty on the last."""
     total_size: _builtins.int
-    """How many tracks there are, exactly."""
+    """How many tracks the filter selects, exactly."""
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]:
         """The tracks."""

@@ -29,6 +29,13 @@ SORTS: Final = {
     "not atmos": 8,
     "missing": 8,
 }
+FAILING: Final = {
+    "wrong md5": "download_failed",
+    "missing": "download_failed",
+    "not atmos": "validation_failed",
+}
+"""How the sorts end that cannot be completed."""
+_PUBLISHED_BELOW: Final = 0.6
 _LEAST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0
 # Some longer than the lease, so that there are zombies.
 _SHORTEST_FAULT, _LONGEST_FAULT = 0.2, 4.0
@@ -98,6 +105,7 @@ def _targets(kind: str, shape: Shape) -> list[str]:
             ("api", shape.apis),
             ("downloader", shape.downloaders),
             ("validator", shape.validators),
+            ("publisher", shape.publishers),
         )
         for number in range(1, count + 1)
     ]
@@ -124,9 +132,15 @@ def _wishes(random: Random, seconds: float, tasks: int) -> Iterator[Wish]:
         (sort,) = random.choices(list(SORTS), list(SORTS.values()))
         at = random.uniform(0, until)
         yield Wish(round(at, 2), "create", number, sort)
-        chance = random.random()
-        verb = "change" if chance < 0.12 else "relink" if chance < 0.2 else "delete"
-        if verb == "delete" and chance > 0.3:
-            verb = "retry" if sort in {"wrong md5", "not atmos", "missing"} else ""
-        if verb:
+        if verb := _verb(sort, random.random()):
             yield Wish(round(random.uniform(at, until), 2), verb, number, sort)
+
+
+def _verb(sort: str, chance: float) -> str:
+    """What else a client wants of a task, if anything."""
+    for verb, limit in (("change", 0.12), ("relink", 0.2), ("delete", 0.3)):
+        if chance < limit:
+            return verb
+    if sort in FAILING:
+        return "retry"
+    return "publish" if chance < _PUBLISHED_BELOW else ""

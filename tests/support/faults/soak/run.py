@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.support.faults.publishing import Publisher
 from tests.support.faults.soak.faults import Breaker
 from tests.support.faults.soak.work import Work
 
@@ -55,8 +56,12 @@ class Peaks:
 async def soak(system: System, plan: Plan) -> None:
     """Carry out a plan; raises AssertionError when not everything ends as it must."""
     breaker, peaks = Breaker(system), Peaks()
-    async with _watched(peaks.watch(system)), system.client() as client:
-        work = Work(system, client)
+    async with (
+        _watched(peaks.watch(system)),
+        system.client() as client,
+        Publisher(system) as publisher,
+    ):
+        work = Work(system, client, publisher)
         async with _watched(breaker.keep_alive()):
             await _drive(plan, breaker, work)
         await _mend(system, breaker)
@@ -119,6 +124,8 @@ async def _recover(system: System, client: Client, work: Work) -> None:
     began = time.monotonic()
     work.ended = await client.all_final(within=_bound(work))
     _say(f"all final {system.ledger.finished_at - began:.1f} s after the last fault")
+    await work.all_published(_bound(work))
+    _say(f"{len(work.renditions)} published {time.monotonic() - began:.1f} s after it")
 
 
 def _bound(work: Work) -> float:

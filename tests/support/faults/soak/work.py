@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Final
 from tests.support import replies
 from tests.support.faults.client import RefusedError
 from tests.support.faults.masters import large, small, throttled
+from tests.support.faults.publishing import FORMATS
+from tests.support.faults.soak.plan import FAILING
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from tests.support.faults.client import Client
+    from tests.support.faults.publishing import Publisher
     from tests.support.faults.soak.plan import Wish
     from tests.support.faults.system import System
 
-BAD: Final = {
-    "wrong md5": "download_failed",
-    "missing": "download_failed",
-    "not atmos": "validation_failed",
-}
 _MASTER_RATE: Final = 2_000_000
 _NO_ATMOS: Final = b"RIFF" + bytes(40_000)
 # The client's own words for "not now" and "no more", which are answers too.
@@ -29,15 +27,22 @@ _ANSWERS: Final = {404, 409, 412, 422}
 
 
 class Work:
-    """The tasks of a soak: ``made`` by number; by id the last statuses, ``expected`` and real."""
+    """The tasks of a soak: ``made`` by number; by id the last statuses, ``expected`` and real.
 
-    def __init__(self, system: System, client: Client) -> None:
-        """Ask this client."""
+    ``publications`` are the names of those that were asked for, ``renditions`` the formats that
+    each had in its end.
+    """
+
+    def __init__(self, system: System, client: Client, publisher: Publisher) -> None:
+        """Ask these clients."""
         self._system = system
         self._client = client
+        self._publisher = publisher
         self.made: dict[int, UUID] = {}
         self.expected: dict[UUID, str] = {}
         self.ended: dict[UUID, str] = {}
+        self.publications: list[str] = []
+        self.renditions: dict[str, tuple[str, ...]] = {}
         self.refused = 0
         self._there: dict[int, asyncio.Event] = {}
 
@@ -73,7 +78,7 @@ class Work:
             case _:
                 id_ = await self._client.bring(path, small())
         self.made[wish.number] = id_
-        self.expected[id_] = BAD.get(wish.sort, "completed")
+        self.expected[id_] = FAILING.get(wish.sort, "completed")
 
     async def _ask(self, wish: Wish) -> None:
         id_ = self.made[wish.number]
@@ -87,16 +92,35 @@ class Work:
                 await self._client.patch(id_, secondaryIsrc=self._client.ledger.new_isrc())
             case "retry":
                 await self._client.retry(id_)
+            case "publish":
+                self.publications.append(await self._publisher.start(id_))
             case _:
                 await self._client.delete(id_)
                 del self.expected[id_]
 
+    async def all_published(self, within: float) -> None:
+        """Wait until all that was to be published has ended; all of it can be."""
+        ended = await asyncio.gather(
+            *(self._publisher.ended(name, within) for name in self.publications)
+        )
+        self.renditions = {
+            each.name: tuple(rendition.format for rendition in each.renditions) for each in ended
+        }
+
     def surprises(self) -> list[str]:
-        """The tasks whose last status is another than the one that their master deserves."""
-        return [
+        """The tasks whose last status is another than the one that their master deserves.
+
+        Besides, the publications that have not all their formats.
+        """
+        tasks = [
             f"{id_} is {self.ended.get(id_)}, not {status}"
             for id_, status in self.expected.items()
             if self.ended.get(id_) != status
+        ]
+        return tasks + [
+            f"{name} has the formats {formats}"
+            for name, formats in self.renditions.items()
+            if formats != FORMATS
         ]
 
 

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from stagedoor.v1 import problem_pb2 as stagedoor_dot_v1_dot_problem__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1estagedoor/events/v1/work.proto\x12\x13stagedoor.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1astagedoor/v1/problem.proto\"2\n\x0bWorkCommand\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\"2\n\x0c\x43laimRequest\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x0e\n\x06run_id\x18\x02 \x01(\t\"\xf7\x05\n\nClaimReply\x12\x30\n\x02go\x18\x01 \x01(\x0b\x32\".stagedoor.events.v1.ClaimReply.GoH\x00\x12\x36\n\x05later\x18\x02 \x01(\x0b\x32%.stagedoor.events.v1.ClaimReply.LaterH\x00\x12\x34\n\x04stop\x18\x03 \x01(\x0b\x32$.stagedoor.events.v1.ClaimReply.StopH\x00\x1a\xf1\x03\n\x02Go\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x13\n\x0bmaster_type\x18\x02 \x01(\t\x12\x12\n\nsource_uri\x18\x03 \x01(\t\x12\x14\n\x0c\x64\x65\x63lared_md5\x18\x04 \x01(\t\x12\x10\n\x08\x62lob_key\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x12\n\nactual_md5\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\t \x01(\x05\x12(\n\x05lease\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08\x64\x65\x61\x64line\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10\x64\x65livery_profile\x18\x0c \x01(\t\x12\x32\n\x0fstereo_duration\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12M\n\x0esource_headers\x18\x0e \x03(\x0b\x32\x35.stagedoor.events.v1.ClaimReply.Go.SourceHeadersEntry\x12\x11\n\tmax_bytes\x18\x0f \x01(\x03\x1a\x34\n\x12SourceHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x05Later\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x1a\x16\n\x04Stop\x12\x0e\n\x06reason\x18\x01 \x01(\tB\n\n\x08\x64\x65\x63ision\"s\n\x0fProgressRequest\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x12\n\ndone_bytes\x18\x03 \x01(\x03\x12\x18\n\x0btotal_bytes\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_total_bytes\"\x1d\n\rProgressReply\x12\x0c\n\x04stop\x18\x01 \x01(\x08\" \n\nCancelHint\x12\x12\n\ngeneration\x18\x01 \x01(\x05\"\xec\x06\n\tRunReport\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x37\n\x06stored\x18\x03 \x01(\x0b\x32%.stagedoor.events.v1.RunReport.StoredH\x00\x12;\n\x08\x61\x63\x63\x65pted\x18\x04 \x01(\x0b\x32\'.stagedoor.events.v1.RunReport.AcceptedH\x00\x12\x39\n\x07refused\x18\x05 \x01(\x0b\x32&.stagedoor.events.v1.RunReport.RefusedH\x00\x12\x37\n\x06\x66\x61iled\x18\x06 \x01(\x0b\x32%.stagedoor.events.v1.RunReport.FailedH\x00\x12;\n\x08released\x18\x07 \x01(\x0b\x32\'.stagedoor.events.v1.RunReport.ReleasedH\x00\x1a\x64\n\x06Stored\x12\x10\n\x08\x62lob_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0b\n\x03md5\x18\x03 \x01(\t\x12\'\n\x08problems\x18\x04 \x03(\x0b\x32\x15.stagedoor.v1.Problem\x1a\x8a\x01\n\x08\x41\x63\x63\x65pted\x12\x0b\n\x03md5\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12$\n\x06\x66ormat\x18\x03 \x01(\x0b\x32\x14.stagedoor.v1.Format\x12\'\n\x08problems\x18\x04 \x03(\x0b\x32\x15.stagedoor.v1.Problem\x12\x0e\n\x06report\x18\x05 \x01(\x0c\x1ah\n\x07Refused\x12\'\n\x08problems\x18\x01 \x03(\x0b\x32\x15.stagedoor.v1.Problem\x12$\n\x06\x66ormat\x18\x02 \x01(\x0b\x32\x14.stagedoor.v1.Format\x12\x0e\n\x06report\x18\x03 \x01(\x0c\x1a`\n\x06\x46\x61iled\x12&\n\x07problem\x18\x01 \x01(\x0b\x32\x15.stagedoor.v1.Problem\x12.\n\x0bretry_after\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x1aJ\n\x08Released\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12.\n\x0bretry_after\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\t\n\x07outcomeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1estagedoor/events/v1/work.proto\x12\x13stagedoor.events.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1astagedoor/v1/problem.proto\"2\n\x0bWorkCommand\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\"2\n\x0c\x43laimRequest\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x0e\n\x06run_id\x18\x02 \x01(\t\"\x84\x07\n\nClaimReply\x12\x30\n\x02go\x18\x01 \x01(\x0b\x32\".stagedoor.events.v1.ClaimReply.GoH\x00\x12\x36\n\x05later\x18\x02 \x01(\x0b\x32%.stagedoor.events.v1.ClaimReply.LaterH\x00\x12\x34\n\x04stop\x18\x03 \x01(\x0b\x32$.stagedoor.events.v1.ClaimReply.StopH\x00\x1a\xfe\x04\n\x02Go\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x13\n\x0bmaster_type\x18\x02 \x01(\t\x12\x12\n\nsource_uri\x18\x03 \x01(\t\x12\x14\n\x0c\x64\x65\x63lared_md5\x18\x04 \x01(\t\x12\x10\n\x08\x62lob_key\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x12\n\nactual_md5\x18\x07 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\t \x01(\x05\x12(\n\x05lease\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08\x64\x65\x61\x64line\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10\x64\x65livery_profile\x18\x0c \x01(\t\x12\x32\n\x0fstereo_duration\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12M\n\x0esource_headers\x18\x0e \x03(\x0b\x32\x35.stagedoor.events.v1.ClaimReply.Go.SourceHeadersEntry\x12\x11\n\tmax_bytes\x18\x0f \x01(\x03\x12\x0f\n\x07\x66ormats\x18\x10 \x03(\t\x12:\n\x04tags\x18\x11 \x03(\x0b\x32,.stagedoor.events.v1.ClaimReply.Go.TagsEntry\x12\x11\n\tcover_key\x18\x12 \x01(\t\x1a\x34\n\x12SourceHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x05Later\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x1a\x16\n\x04Stop\x12\x0e\n\x06reason\x18\x01 \x01(\tB\n\n\x08\x64\x65\x63ision\"s\n\x0fProgressRequest\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x12\n\ndone_bytes\x18\x03 \x01(\x03\x12\x18\n\x0btotal_bytes\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_total_bytes\"\x1d\n\rProgressReply\x12\x0c\n\x04stop\x18\x01 \x01(\x08\" \n\nCancelHint\x12\x12\n\ngeneration\x18\x01 \x01(\x05\"\xcc\n\n\tRunReport\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x37\n\x06stored\x18\x03 \x01(\x0b\x32%.stagedoor.events.v1.RunReport.StoredH\x00\x12;\n\x08\x61\x63\x63\x65pted\x18\x04 \x01(\x0b\x32\'.stagedoor.events.v1.RunReport.AcceptedH\x00\x12\x39\n\x07refused\x18\x05 \x01(\x0b\x32&.stagedoor.events.v1.RunReport.RefusedH\x00\x12\x37\n\x06\x66\x61iled\x18\x06 \x01(\x0b\x32%.stagedoor.events.v1.RunReport.FailedH\x00\x12;\n\x08released\x18\x07 \x01(\x0b\x32\'.stagedoor.events.v1.RunReport.ReleasedH\x00\x12=\n\tpublished\x18\x08 \x01(\x0b\x32(.stagedoor.events.v1.RunReport.PublishedH\x00\x1a\x64\n\x06Stored\x12\x10\n\x08\x62lob_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0b\n\x03md5\x18\x03 \x01(\t\x12\'\n\x08problems\x18\x04 \x03(\x0b\x32\x15.stagedoor.v1.Problem\x1a\xc4\x01\n\x08\x41\x63\x63\x65pted\x12\x0b\n\x03md5\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12$\n\x06\x66ormat\x18\x03 \x01(\x0b\x32\x14.stagedoor.v1.Format\x12\'\n\x08problems\x18\x04 \x03(\x0b\x32\x15.stagedoor.v1.Problem\x12\x0e\n\x06report\x18\x05 \x01(\x0c\x12\x38\n\tconverted\x18\x06 \x01(\x0b\x32%.stagedoor.events.v1.RunReport.Stored\x1a\xe4\x02\n\tPublished\x12<\n\x05\x66iles\x18\x01 \x03(\x0b\x32-.stagedoor.events.v1.RunReport.Published.File\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1c\n\x0fintegrated_lufs\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0etrue_peak_dbtp\x18\x04 \x01(\x01H\x01\x88\x01\x01\x1a\x89\x01\n\x04\x46ile\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x10\n\x08\x62lob_key\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0b\n\x03md5\x18\x04 \x01(\t\x12\x19\n\x11sample_rate_hertz\x18\x05 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x06 \x01(\x05\x12\x11\n\tbit_depth\x18\x07 \x01(\x05\x42\x12\n\x10_integrated_lufsB\x11\n\x0f_true_peak_dbtp\x1ah\n\x07Refused\x12\'\n\x08problems\x18\x01 \x03(\x0b\x32\x15.stagedoor.v1.Problem\x12$\n\x06\x66ormat\x18\x02 \x01(\x0b\x32\x14.stagedoor.v1.Format\x12\x0e\n\x06report\x18\x03 \x01(\x0c\x1a`\n\x06\x46\x61iled\x12&\n\x07problem\x18\x01 \x01(\x0b\x32\x15.stagedoor.v1.Problem\x12.\n\x0bretry_after\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x1aJ\n\x08Released\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12.\n\x0bretry_after\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\t\n\x07outcomeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,36 +35,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CLAIMREPLY_GO_SOURCEHEADERSENTRY']._loaded_options = None
   _globals['_CLAIMREPLY_GO_SOURCEHEADERSENTRY']._serialized_options = b'8\001'
+  _globals['_CLAIMREPLY_GO_TAGSENTRY']._loaded_options = None
+  _globals['_CLAIMREPLY_GO_TAGSENTRY']._serialized_options = b'8\001'
   _globals['_WORKCOMMAND']._serialized_start=115
   _globals['_WORKCOMMAND']._serialized_end=165
   _globals['_CLAIMREQUEST']._serialized_start=167
   _globals['_CLAIMREQUEST']._serialized_end=217
   _globals['_CLAIMREPLY']._serialized_start=220
-  _globals['_CLAIMREPLY']._serialized_end=979
+  _globals['_CLAIMREPLY']._serialized_end=1120
   _globals['_CLAIMREPLY_GO']._serialized_start=395
-  _globals['_CLAIMREPLY_GO']._serialized_end=892
-  _globals['_CLAIMREPLY_GO_SOURCEHEADERSENTRY']._serialized_start=840
-  _globals['_CLAIMREPLY_GO_SOURCEHEADERSENTRY']._serialized_end=892
-  _globals['_CLAIMREPLY_LATER']._serialized_start=894
-  _globals['_CLAIMREPLY_LATER']._serialized_end=943
-  _globals['_CLAIMREPLY_STOP']._serialized_start=945
-  _globals['_CLAIMREPLY_STOP']._serialized_end=967
-  _globals['_PROGRESSREQUEST']._serialized_start=981
-  _globals['_PROGRESSREQUEST']._serialized_end=1096
-  _globals['_PROGRESSREPLY']._serialized_start=1098
-  _globals['_PROGRESSREPLY']._serialized_end=1127
-  _globals['_CANCELHINT']._serialized_start=1129
-  _globals['_CANCELHINT']._serialized_end=1161
-  _globals['_RUNREPORT']._serialized_start=1164
-  _globals['_RUNREPORT']._serialized_end=2040
-  _globals['_RUNREPORT_STORED']._serialized_start=1508
-  _globals['_RUNREPORT_STORED']._serialized_end=1608
-  _globals['_RUNREPORT_ACCEPTED']._serialized_start=1611
-  _globals['_RUNREPORT_ACCEPTED']._serialized_end=1749
-  _globals['_RUNREPORT_REFUSED']._serialized_start=1751
-  _globals['_RUNREPORT_REFUSED']._serialized_end=1855
-  _globals['_RUNREPORT_FAILED']._serialized_start=1857
-  _globals['_RUNREPORT_FAILED']._serialized_end=1953
-  _globals['_RUNREPORT_RELEASED']._serialized_start=1955
-  _globals['_RUNREPORT_RELEASED']._serialized_end=2029
+  _globals['_CLAIMREPLY_GO']._serialized_end=1033
+  _globals['_CLAIMREPLY_GO_SOURCEHEADERSENTRY']._serialized_start=936
+  _globals['_CLAIMREPLY_GO_SOURCEHEADERSENTRY']._serialized_end=988
+  _globals['_CLAIMREPLY_GO_TAGSENTRY']._serialized_start=990
+  _globals['_CLAIMREPLY_GO_TAGSENTRY']._serialized_end=1033
+  _globals['_CLAIMREPLY_LATER']._serialized_start=1035
+  _globals['_CLAIMREPLY_LATER']._serialized_end=1084
+  _globals['_CLAIMREPLY_STOP']._serialized_start=1086
+  _globals['_CLAIMREPLY_STOP']._serialized_end=1108
+  _globals['_PROGRESSREQUEST']._serialized_start=1122
+  _globals['_PROGRESSREQUEST']._serialized_end=1237
+  _globals['_PROGRESSREPLY']._serialized_start=1239
+  _globals['_PROGRESSREPLY']._serialized_end=1268
+  _globals['_CANCELHINT']._serialized_start=1270
+  _globals['_CANCELHINT']._serialized_end=1302
+  _globals['_RUNREPORT']._serialized_start=1305
+  _globals['_RUNREPORT']._serialized_end=2661
+  _globals['_RUNREPORT_STORED']._serialized_start=1712
+  _globals['_RUNREPORT_STORED']._serialized_end=1812
+  _globals['_RUNREPORT_ACCEPTED']._serialized_start=1815
+  _globals['_RUNREPORT_ACCEPTED']._serialized_end=2011
+  _globals['_RUNREPORT_PUBLISHED']._serialized_start=2014
+  _globals['_RUNREPORT_PUBLISHED']._serialized_end=2370
+  _globals['_RUNREPORT_PUBLISHED_FILE']._serialized_start=2194
+  _globals['_RUNREPORT_PUBLISHED_FILE']._serialized_end=2331
+  _globals['_RUNREPORT_REFUSED']._serialized_start=2372
+  _globals['_RUNREPORT_REFUSED']._serialized_end=2476
+  _globals['_RUNREPORT_FAILED']._serialized_start=2478
+  _globals['_RUNREPORT_FAILED']._serialized_end=2574
+  _globals['_RUNREPORT_RELEASED']._serialized_start=2576
+  _globals['_RUNREPORT_RELEASED']._serialized_end=2650
 # @@protoc_insertion_point(module_scope)

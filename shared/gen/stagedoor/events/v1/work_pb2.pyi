@@ -31,7 +31,7 @@ class WorkCommand(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
-    """The task's uuid."""
+    """The uuid of the task, for the stage publish of the publication."""
     generation: _builtins.int
     """The generation that is due."""
     def __init__(
@@ -106,6 +106,26 @@ class ClaimReply(_message.Message):
             def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
             def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+        @_typing.final
+        class TagsEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            value: _builtins.str
+            def __init__(
+                self,
+                *,
+                key: _builtins.str = ...,
+                value: _builtins.str = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
         TENANT_FIELD_NUMBER: _builtins.int
         MASTER_TYPE_FIELD_NUMBER: _builtins.int
         SOURCE_URI_FIELD_NUMBER: _builtins.int
@@ -121,6 +141,9 @@ class ClaimReply(_message.Message):
         STEREO_DURATION_FIELD_NUMBER: _builtins.int
         SOURCE_HEADERS_FIELD_NUMBER: _builtins.int
         MAX_BYTES_FIELD_NUMBER: _builtins.int
+        FORMATS_FIELD_NUMBER: _builtins.int
+        TAGS_FIELD_NUMBER: _builtins.int
+        COVER_KEY_FIELD_NUMBER: _builtins.int
         tenant: _builtins.str
         """Whose task it is."""
         master_type: _builtins.str
@@ -142,7 +165,11 @@ class ClaimReply(_message.Message):
         delivery_profile: _builtins.str
         """The delivery profile to judge by; the worker's own when empty."""
         max_bytes: _builtins.int
-        """How many bytes the tenant may still store; any number when 0. For the download stage."""
+        """How many bytes the tenant may still store; any number when 0. For stages that store."""
+        cover_key: _builtins.str
+        """Where the picture is that goes into each file, a JPEG or a PNG; empty for none. For the publish
+        stage.
+        """
         @_builtins.property
         def lease(self) -> _duration_pb2.Duration:
             """The claim ends this long after the last progress."""
@@ -158,6 +185,14 @@ class ClaimReply(_message.Message):
         @_builtins.property
         def source_headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
             """Header fields that the origin asks for; for the download stage. Secrets are among them."""
+
+        @_builtins.property
+        def formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """What to make of the master, by the names of formats; for the publish stage."""
+
+        @_builtins.property
+        def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+            """What to write into each file: title, artist, album, isrc, comment. For the publish stage."""
 
         def __init__(
             self,
@@ -177,10 +212,13 @@ class ClaimReply(_message.Message):
             stereo_duration: _duration_pb2.Duration | None = ...,
             source_headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
             max_bytes: _builtins.int = ...,
+            formats: _abc.Iterable[_builtins.str] | None = ...,
+            tags: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+            cover_key: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "lease", b"lease", "stereo_duration", b"stereo_duration"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["actual_md5", b"actual_md5", "attempt", b"attempt", "blob_key", b"blob_key", "deadline", b"deadline", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "lease", b"lease", "master_type", b"master_type", "max_attempts", b"max_attempts", "max_bytes", b"max_bytes", "size_bytes", b"size_bytes", "source_headers", b"source_headers", "source_uri", b"source_uri", "stereo_duration", b"stereo_duration", "tenant", b"tenant"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["actual_md5", b"actual_md5", "attempt", b"attempt", "blob_key", b"blob_key", "cover_key", b"cover_key", "deadline", b"deadline", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "formats", b"formats", "lease", b"lease", "master_type", b"master_type", "max_attempts", b"max_attempts", "max_bytes", b"max_bytes", "size_bytes", b"size_bytes", "source_headers", b"source_headers", "source_uri", b"source_uri", "stereo_duration", b"stereo_duration", "tags", b"tags", "tenant", b"tenant"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -391,6 +429,7 @@ class RunReport(_message.Message):
         FORMAT_FIELD_NUMBER: _builtins.int
         PROBLEMS_FIELD_NUMBER: _builtins.int
         REPORT_FIELD_NUMBER: _builtins.int
+        CONVERTED_FIELD_NUMBER: _builtins.int
         md5: _builtins.str
         """MD5 of the bytes that the validator read."""
         size_bytes: _builtins.int
@@ -405,6 +444,10 @@ class RunReport(_message.Message):
         def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
             """Warnings and infos."""
 
+        @_builtins.property
+        def converted(self) -> Global___RunReport.Stored:
+            """The bytes that the record is of, where they are not those that were read: subtitles as WebVTT."""
+
         def __init__(
             self,
             *,
@@ -413,12 +456,100 @@ class RunReport(_message.Message):
             format: _problem_pb2.Format | None = ...,
             problems: _abc.Iterable[_problem_pb2.Problem] | None = ...,
             report: _builtins.bytes = ...,
+            converted: Global___RunReport.Stored | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["converted", b"converted", "format", b"format"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "md5", b"md5", "problems", b"problems", "report", b"report", "size_bytes", b"size_bytes"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["converted", b"converted", "format", b"format", "md5", b"md5", "problems", b"problems", "report", b"report", "size_bytes", b"size_bytes"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Published(_message.Message):
+        """The files are made and stored; for the publish stage."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        @_typing.final
+        class File(_message.Message):
+            """One file."""
+
+            DESCRIPTOR: _descriptor.Descriptor
+
+            FORMAT_FIELD_NUMBER: _builtins.int
+            BLOB_KEY_FIELD_NUMBER: _builtins.int
+            SIZE_BYTES_FIELD_NUMBER: _builtins.int
+            MD5_FIELD_NUMBER: _builtins.int
+            SAMPLE_RATE_HERTZ_FIELD_NUMBER: _builtins.int
+            CHANNELS_FIELD_NUMBER: _builtins.int
+            BIT_DEPTH_FIELD_NUMBER: _builtins.int
+            format: _builtins.str
+            """Its format."""
+            blob_key: _builtins.str
+            """Where it is."""
+            size_bytes: _builtins.int
+            """How many bytes."""
+            md5: _builtins.str
+            """Their MD5."""
+            sample_rate_hertz: _builtins.int
+            """Samples per second."""
+            channels: _builtins.int
+            """Channels."""
+            bit_depth: _builtins.int
+            """Bits per sample; 0 where the coding is lossy."""
+            def __init__(
+                self,
+                *,
+                format: _builtins.str = ...,
+                blob_key: _builtins.str = ...,
+                size_bytes: _builtins.int = ...,
+                md5: _builtins.str = ...,
+                sample_rate_hertz: _builtins.int = ...,
+                channels: _builtins.int = ...,
+                bit_depth: _builtins.int = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["bit_depth", b"bit_depth", "blob_key", b"blob_key", "channels", b"channels", "format", b"format", "md5", b"md5", "sample_rate_hertz", b"sample_rate_hertz", "size_bytes", b"size_bytes"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        FILES_FIELD_NUMBER: _builtins.int
+        DURATION_FIELD_NUMBER: _builtins.int
+        INTEGRATED_LUFS_FIELD_NUMBER: _builtins.int
+        TRUE_PEAK_DBTP_FIELD_NUMBER: _builtins.int
+        integrated_lufs: _builtins.float
+        """Integrated loudness before coding, LUFS; absent for silence."""
+        true_peak_dbtp: _builtins.float
+        """True peak before coding, dBTP; absent for silence."""
+        @_builtins.property
+        def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunReport.Published.File]:
+            """The files, in the order of the formats asked for."""
+
+        @_builtins.property
+        def duration(self) -> _duration_pb2.Duration:
+            """How long the programme is."""
+
+        def __init__(
+            self,
+            *,
+            files: _abc.Iterable[Global___RunReport.Published.File] | None = ...,
+            duration: _duration_pb2.Duration | None = ...,
+            integrated_lufs: _builtins.float | None = ...,
+            true_peak_dbtp: _builtins.float | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_integrated_lufs", b"_integrated_lufs", "_true_peak_dbtp", b"_true_peak_dbtp", "duration", b"duration", "integrated_lufs", b"integrated_lufs", "true_peak_dbtp", b"true_peak_dbtp"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_integrated_lufs", b"_integrated_lufs", "_true_peak_dbtp", b"_true_peak_dbtp", "duration", b"duration", "files", b"files", "integrated_lufs", b"integrated_lufs", "true_peak_dbtp", b"true_peak_dbtp"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType__integrated_lufs: _TypeAlias = _typing.Literal["integrated_lufs"]  # noqa: Y015
+        _WhichOneofArgType__integrated_lufs: _TypeAlias = _typing.Literal["_integrated_lufs", b"_integrated_lufs"]  # noqa: Y015
+        _WhichOneofReturnType__true_peak_dbtp: _TypeAlias = _typing.Literal["true_peak_dbtp"]  # noqa: Y015
+        _WhichOneofArgType__true_peak_dbtp: _TypeAlias = _typing.Literal["_true_peak_dbtp", b"_true_peak_dbtp"]  # noqa: Y015
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__integrated_lufs) -> _WhichOneofReturnType__integrated_lufs | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__true_peak_dbtp) -> _WhichOneofReturnType__true_peak_dbtp | None: ...
 
     @_typing.final
     class Refused(_message.Message):
@@ -513,6 +644,7 @@ class RunReport(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     RELEASED_FIELD_NUMBER: _builtins.int
+    PUBLISHED_FIELD_NUMBER: _builtins.int
     generation: _builtins.int
     """The generation that the run worked on."""
     run_id: _builtins.str
@@ -537,6 +669,10 @@ class RunReport(_message.Message):
     def released(self) -> Global___RunReport.Released:
         """Given back."""
 
+    @_builtins.property
+    def published(self) -> Global___RunReport.Published:
+        """Published."""
+
     def __init__(
         self,
         *,
@@ -547,12 +683,13 @@ class RunReport(_message.Message):
         refused: Global___RunReport.Refused | None = ...,
         failed: Global___RunReport.Failed | None = ...,
         released: Global___RunReport.Released | None = ...,
+        published: Global___RunReport.Published | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "failed", b"failed", "outcome", b"outcome", "refused", b"refused", "released", b"released", "stored", b"stored"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "failed", b"failed", "outcome", b"outcome", "published", b"published", "refused", b"refused", "released", b"released", "stored", b"stored"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "failed", b"failed", "generation", b"generation", "outcome", b"outcome", "refused", b"refused", "released", b"released", "run_id", b"run_id", "stored", b"stored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "failed", b"failed", "generation", b"generation", "outcome", b"outcome", "published", b"published", "refused", b"refused", "released", b"released", "run_id", b"run_id", "stored", b"stored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["stored", "accepted", "refused", "failed", "released"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["stored", "accepted", "refused", "failed", "released", "published"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 

@@ -1,0 +1,1 @@
+"""Parameters in, plain JSON out: what dialects need that are no hypermedia."""
