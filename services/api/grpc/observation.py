@@ -33,6 +33,11 @@ _OUR_FAULT: Final = frozenset(
 )
 """The codes that make a server's span an error (OpenTelemetry's conventions for RPC)."""
 
+_TRAVEL: Final = 0.1
+"""Seconds that a request may travel. A caller's clock runs while it does, so a caller whose time is
+over leaves that much before we see its deadline pass; what it sends then is a plain cancellation.
+"""
+
 
 class Trace(Surround):
     """A span for each call, in the trace that the caller's metadata name (W3C Trace Context)."""
@@ -98,7 +103,8 @@ async def _observed(context: Context, end: Callable[[StatusCode], None]) -> Asyn
 
 def _code(context: Context, error: BaseException | None) -> StatusCode:
     if isinstance(error, (CancelledError, GeneratorExit)):
-        out_of_time = context.time_remaining() == 0
+        left = context.time_remaining()
+        out_of_time = left is not None and left <= _TRAVEL
         return StatusCode.DEADLINE_EXCEEDED if out_of_time else StatusCode.CANCELLED
     if error is not None and not isinstance(error, aio.AbortError):
         return StatusCode.UNKNOWN
