@@ -103,7 +103,8 @@ async def _observed(context: Context, end: Callable[[StatusCode], None]) -> Asyn
 
 def _code(context: Context, error: BaseException | None) -> StatusCode:
     if isinstance(error, (CancelledError, GeneratorExit)):
-        left = context.time_remaining()
+        # None without a deadline, of which grpc's types say nothing.
+        left: Any = context.time_remaining()
         out_of_time = left is not None and left <= _TRAVEL
         return StatusCode.DEADLINE_EXCEEDED if out_of_time else StatusCode.CANCELLED
     if error is not None and not isinstance(error, aio.AbortError):
