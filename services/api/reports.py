@@ -23,7 +23,7 @@ from shared.failpoints import reach
 from shared.stage import job, wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
     from uuid import UUID
 
     from services.api.use_cases.dead_letters import DeadLetters
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 BATCH: Final = 256
 TRIES: Final = 3
-_PULL_WAIT: Final = timedelta(seconds=1)
+_PULL_WAIT: Final = timedelta(seconds=0.5)
+# As long as who asks on the bus waits for an answer.
+_END_SECONDS: Final = 2.0
 _MAX_REMEMBERED: Final = 10_000
 
 _log = structlog.get_logger(__name__)
@@ -53,12 +55,16 @@ class Reports:
     _failures: OrderedDict[int, int] = field(default_factory=OrderedDict, init=False)
 
     async def run(self) -> None:
-        """Apply for ever; raises BusClosed when the connection is gone for good."""
+        """Apply for ever; raises BusClosed when the connection is gone for good.
+
+        Who cancels it waits for the round to end: a report that was taken and not answered for
+        would come again after a lease only, when its run's claim may have ended.
+        """
         pause = Pause()
         async with self.bus.pulling(streams.REPORTS, streams.API_CONSUMER) as puller:
             while True:
                 try:
-                    await self.round(puller)
+                    await _to_its_end(self.round(puller))
                 except BusUnavailable as error:
                     _log.warning("reports_delayed", error=repr(error))
                     await pause.wait()
@@ -119,6 +125,18 @@ class Reports:
             raise Unavailable(f"failed {failures} times") from error
         await bury(self.dead_letters, delivery.subject, delivery.payload, error)
         await self.runs.give_up(task_id, run)
+
+
+async def _to_its_end(round_: Coroutine[None, None, None]) -> None:
+    """Run a round; who is cancelled meanwhile waits for its end, a while."""
+    task = asyncio.create_task(round_)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=_END_SECONDS)
+        raise
+    finally:
+        task.cancel()
 
 
 def to_domain(outcome: job.Outcome) -> domain.Outcome:

@@ -189,6 +189,43 @@ async def test_claims_are_answered_as_the_row_says(
         assert wire.decode_claim_reply(answer, task.id, stale) == Stop("stale")
 
 
+async def test_who_is_told_to_end_answers_for_the_reports_that_it_took(
+    core: Core, loops: Loops, nats_server: NatsServer, sqlite_url: str
+) -> None:
+    """Else they would come again after a lease, and find that their claims have ended."""
+    task = await core.task()
+    run = await core.claim(task.id, Stage.DOWNLOAD)
+    await loops.bus.ensure_topology(ACK_WAIT)
+    reading = asyncio.create_task(loops.reports.run())
+    writer = sqlite3.connect(urlsplit(sqlite_url).path, isolation_level=None)
+    async with nats_server.client(Role.API) as client, nats_server.bus(Role.DOWNLOADER) as worker:
+
+        async def waiting() -> int:
+            js = client.jetstream()
+            info = await js.consumer_info(streams.REPORTS, streams.API_CONSUMER)
+            return info.num_ack_pending or 0
+
+        async def is_taken() -> bool:
+            return await waiting() == 1
+
+        async def is_answered_for() -> bool:
+            return await waiting() == 0
+
+        writer.execute("BEGIN IMMEDIATE")
+        report = wire.encode_report(Report(1, run.id, Released(reason="shutdown")))
+        await tell(worker, "download", task.id, report, "r1")
+        await eventually(is_taken)
+        reading.cancel()
+        await asyncio.sleep(0)
+        writer.execute("ROLLBACK")
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await eventually(is_answered_for)
+    writer.close()
+    given_back = await core.use_cases.import_tasks.get(a_principal(), task.id)
+    assert (given_back.attempts, given_back.claim) == (0, None)
+
+
 async def test_a_downloader_is_told_the_header_fields_and_the_room(
     core: Core, loops: Loops, nats_server: NatsServer
 ) -> None:
