@@ -13,6 +13,7 @@ from grpc_status import rpc_status
 
 from cli.errors import UNAVAILABLE, CommandError
 from cli.location import Location, locate
+from cli.streams import read
 from stagedoor.v1.audit_service_pb2_grpc import AuditServiceStub
 from stagedoor.v1.import_task_service_pb2_grpc import ImportTaskServiceStub
 from stagedoor.v1.record_service_pb2_grpc import RecordServiceStub
@@ -112,13 +113,10 @@ class Client:
         self, method: grpc.UnaryStreamMultiCallable[Req, Res], request: Req
     ) -> Iterator[Res]:
         """Call and hand on the answers as they come; raises CommandError."""
-        answers = method(request, metadata=self._metadata)
         try:
-            yield from answers
+            yield from read(lambda: method(request, metadata=self._metadata))
         except grpc.RpcError as error:
             raise self._failure(error) from None
-        finally:
-            answers.cancel()
 
     def _failure(self, error: grpc.RpcError) -> CommandError:
         # Every error of a synchronous channel is the call as well.
