@@ -1,0 +1,1 @@
+"""The API beside servers of other frameworks."""
