@@ -105,8 +105,8 @@ def measure(running: Running, case: str, seconds: float, given: Given) -> load.L
     kind, _, name = case.rpartition(" ")
     if not kind:
         return load.http(running.http, case, seconds, given.environ(running.token))
-    url = f"{running.grpc}/{_SERVICE}/{_METHODS[name]}"
-    return load.grpc(url, given.message(name), seconds, running.token)
+    method = f"/{_SERVICE}/{_METHODS[name]}"
+    return load.grpc(running.grpc, method, given.message(name), seconds, running.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,27 +176,6 @@ def _ratio(one: Rounds, other: Rounds | None) -> str:
     return f"{median(each):.1f}"
 
 
-@contextmanager
-def _nats() -> Iterator[str]:
-    server = NatsServer()
-    try:
-        server.start()
-        yield server.url(Role.API)
-    finally:
-        server.remove()
-
-
-@contextmanager
-def _postgres() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    server.settings = dict(_DURABLE)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
 def _ours(nats: str) -> Iterator[Server]:
     """Both doors of the API, over each database."""
     for database, name in (("postgresql", "PostgreSQL"), ("sqlite", "SQLite")):
@@ -235,15 +214,18 @@ def main() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="stagedoor-bench-")))
-        postgres = stack.enter_context(_postgres())
+        postgres, nats = PostgresServer(), NatsServer()
+        postgres.settings = dict(_DURABLE)
+        for engine in (postgres, nats):
+            stack.callback(engine.remove)
+            engine.start()
 
         def filled(url: str) -> None:
             migrate(url)
             rows.fill(url, arguments.rows)
 
-        nats = stack.enter_context(_nats())
         entries = []
-        for number, server in enumerate((*_ours(nats), *peers())):
+        for number, server in enumerate((*_ours(nats.url(Role.API)), *peers())):
             if arguments.only and arguments.only not in server.name:
                 continue
             own = folder / str(number)
