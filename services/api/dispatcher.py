@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
@@ -12,7 +11,8 @@ from services.api import signals
 from services.api.rounds import Rounds
 from shared.bus import subjects
 from shared.bus.envelope import Envelope
-from shared.bus.errors import BusUnavailable, SubjectTaken, TopologyMissing
+from shared.bus.errors import SubjectTaken, TopologyMissing
+from shared.bus.publisher import Message
 from shared.failpoints import reach
 from shared.stage import wire
 from shared.stage.messages import Command
@@ -54,7 +54,11 @@ class Dispatcher:
         """
         await self._ensure()
         batch = await self.dispatch.due(BATCH)
-        troubles = await asyncio.gather(*(self._publish(due) for due in batch))
+        # An older command that is still under way proves nothing, and costs nothing.
+        troubles = [
+            None if isinstance(trouble, SubjectTaken) else trouble
+            for trouble in await self.bus.publish_all([_command(due) for due in batch])
+        ]
         out = [due for due, trouble in zip(batch, troubles, strict=True) if trouble is None]
         if out:
             reach("dispatcher.published")
@@ -70,16 +74,9 @@ class Dispatcher:
             await self.bus.ensure_topology(self.ack_wait)
             self._ensure_at = monotonic() + ENSURE_EVERY.total_seconds()
 
-    async def _publish(self, due: Due) -> BusUnavailable | None:
-        subject = subjects.work(due.stage, due.task_id, due.generation)
-        command = wire.encode_command(Command(due.task_id, due.generation))
-        try:
-            # A fresh id each time: the broker would drop a repetition that is meant.
-            envelope = Envelope(type=wire.COMMAND, traceparent=due.traceparent or "")
-            await self.bus.publish(subject, command, envelope)
-        except SubjectTaken:
-            # An older command is still under way. That proves nothing, and costs nothing.
-            return None
-        except BusUnavailable as error:
-            return error
-        return None
+
+def _command(due: Due) -> Message:
+    subject = subjects.work(due.stage, due.task_id, due.generation)
+    # A fresh id each time: the broker would drop a repetition that is meant.
+    envelope = Envelope(type=wire.COMMAND, traceparent=due.traceparent or "")
+    return Message(subject, wire.encode_command(Command(due.task_id, due.generation)), envelope)

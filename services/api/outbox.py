@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -10,16 +9,19 @@ from services.api import signals
 from services.api.inbound import bury
 from services.api.rounds import Rounds
 from shared.bus.envelope import Envelope
-from shared.bus.errors import BusUnavailable, MessageTooLarge, TopologyMissing
+from shared.bus.errors import MessageTooLarge, TopologyMissing
+from shared.bus.publisher import Message
 from shared.failpoints import reach
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from services.api.signals import Signals
     from services.api.use_cases.dead_letters import DeadLetters
     from services.api.use_cases.outbox import Outbox, OutboxEvent
     from shared.bus.bus import Bus
+    from shared.bus.errors import BusError
 
 WINDOW: Final = 256
 
@@ -50,26 +52,32 @@ class Relay:
         """
         events = self._taken or await self.outbox.take(WINDOW)
         self._taken = events
-        troubles = await asyncio.gather(*(self._send(event) for event in events))
-        outcomes = tuple(zip(events, troubles, strict=True))
+        outcomes = await self._send(events)
         sent = [event.id for event, trouble in outcomes if trouble is None]
         if sent:
             reach("relay.published")
             await self.outbox.sent(sent)
         self._taken = tuple(event for event, trouble in outcomes if trouble is not None)
-        for trouble in filter(None, troubles):
+        for _, trouble in outcomes:
             if isinstance(trouble, TopologyMissing):
                 await self.bus.ensure_topology(self.ack_wait)
-            raise trouble
+            if trouble is not None:
+                raise trouble
         return len(events) == WINDOW
 
-    async def _send(self, event: OutboxEvent) -> BusUnavailable | None:
-        envelope = Envelope(type=event.type, id=str(event.id), time=event.time)
-        try:
-            await self.bus.publish(event.subject, event.payload, envelope)
-        except BusUnavailable as error:
-            return error
-        except MessageTooLarge as error:
-            # It will never go; better one event at rest here than all behind it.
-            await bury(self.dead_letters, event.subject, event.payload, error)
-        return None
+    async def _send(
+        self, events: Sequence[OutboxEvent]
+    ) -> list[tuple[OutboxEvent, BusError | None]]:
+        """What became of each; None is for what needs not be sent any more."""
+        messages = [Message(each.subject, each.payload, _envelope(each)) for each in events]
+        outcomes = list(zip(events, await self.bus.publish_all(messages), strict=True))
+        for index, (event, trouble) in enumerate(outcomes):
+            if isinstance(trouble, MessageTooLarge):
+                # It will never go; better one event at rest here than all behind it.
+                await bury(self.dead_letters, event.subject, event.payload, trouble)
+                outcomes[index] = (event, None)
+        return outcomes
+
+
+def _envelope(event: OutboxEvent) -> Envelope:
+    return Envelope(type=event.type, id=str(event.id), time=event.time)

@@ -11,22 +11,24 @@ from shared.bus import streams
 from shared.bus.connection import Link, close_client, open_client
 from shared.bus.envelope import size_of
 from shared.bus.errors import BusClosed, BusUnavailable, MessageTooLarge
+from shared.bus.publisher import PUBLISH_SECONDS, Publisher
 from shared.bus.pull import Puller
 from shared.bus.serve import Desk
 from shared.bus.servers import TlsFiles
 from shared.bus.translate import translated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from datetime import timedelta
 
     from nats.aio.client import Client
 
     from shared.bus.envelope import Envelope
+    from shared.bus.errors import BusError
+    from shared.bus.publisher import Message
     from shared.bus.roles import Role
     from shared.bus.serve import Handler
 
-PUBLISH_SECONDS: Final = 5.0
 _MAX_WAITING: Final = 4096
 _TRUSTED: Final = TlsFiles()
 
@@ -44,6 +46,7 @@ class Bus:
         self._keep_events = keep_events
         self._js = client.jetstream(timeout=PUBLISH_SECONDS)
         self._source = f"/stagedoor/{role}"
+        self._publisher = Publisher(client, lambda m: self._headers(m.payload, m.envelope))
 
     @classmethod
     async def connect(
@@ -98,6 +101,13 @@ class Bus:
         headers = self._headers(payload, envelope)
         with translated():
             await self._js.publish(subject, payload, headers=headers)
+
+    async def publish_all(self, messages: Sequence[Message]) -> list[BusError | None]:
+        """Put messages into their streams side by side; gives what ``publish`` raises, for each.
+
+        None is for what the broker has on its disk.
+        """
+        return await self._publisher.publish(messages)
 
     async def notify(self, subject: str, payload: bytes, envelope: Envelope) -> None:
         """Send a plain message to whoever listens now.

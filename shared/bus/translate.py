@@ -46,17 +46,18 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (nats_errors.Error, OSError) as error:  # a few of its timeouts are the built-in one
-        raise _ours(error) from error
+        raise bus_error(error) from error
     finally:
         if task and task.cancelling() > before:
             raise asyncio.CancelledError
 
 
-def _ours(error: Exception) -> BusError:
+def bus_error(error: BaseException) -> BusError:
+    """Our error for one of nats-py."""
     return _kind(error)(str(error))
 
 
-def _kind(error: Exception) -> type[BusError]:
+def _kind(error: BaseException) -> type[BusError]:
     match error:
         case js_errors.APIError(err_code=code, description=why) if code == _STREAM_STORE_FAILED:
             return SubjectTaken if _PER_SUBJECT in (why or "") else BusUnavailable

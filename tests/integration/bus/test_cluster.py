@@ -12,9 +12,10 @@ import pytest
 from nats.js.errors import APIError
 
 from shared.bus import connection, streams, subjects
-from shared.bus.bus import PUBLISH_SECONDS, Bus
+from shared.bus.bus import Bus
 from shared.bus.envelope import Envelope
 from shared.bus.errors import BusUnavailable
+from shared.bus.publisher import PUBLISH_SECONDS
 from shared.bus.roles import Role
 from tests.support.nats_cluster import ACK_WAIT, REPLICAS, NatsCluster, Node, nats_cluster
 

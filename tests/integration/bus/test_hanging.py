@@ -10,14 +10,16 @@ from uuid import UUID
 import pytest
 
 from shared.bus import connection, streams, subjects
-from shared.bus.bus import PUBLISH_SECONDS, Bus
 from shared.bus.envelope import Envelope
 from shared.bus.errors import BusUnavailable
+from shared.bus.publisher import PUBLISH_SECONDS
 from shared.bus.roles import Role
 from tests.support.nats import ACK_WAIT, NatsServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from shared.bus.bus import Bus
 
 TASK = UUID("01890000-0000-7000-8000-000000000001")
 REPORT = subjects.report("download", TASK)
