@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from services.api.domain.errors import RateLimited
 from services.api.domain.nouns import NOUNS
 from services.api.domain.principal import ADMIN
-from services.api.grpc.caller import caller, set_caller
+from services.api.grpc.caller import set_caller
 from services.api.grpc.mapping import OURS, mapped
 from services.api.grpc.statuses import RETRY_AFTER
 from services.api.grpc.surround import Surround
@@ -47,81 +47,48 @@ SCOPES: Final = {
 """What reading (one of these) and writing need; the use cases have the last word."""
 
 
-class Guarded(Surround):
-    """Surrounds all but health: a probe has no token. Reflection is for insiders."""
+class Entrance(Surround):
+    """Lets in holders of a good token, so many at once, so often, to what they may do.
+
+    Before anything of a request is looked at (AIP-211). Health is for everybody: a probe has no
+    token; reflection is for whoever has one.
+    """
+
+    def __init__(self, tokens: Tokens, limiter: RateLimiter | None, most: int) -> None:
+        """Ask these; without a limiter everybody may call as often as they like."""
+        self._tokens = tokens
+        self._limiter = limiter
+        self._most = most
+        self._now = 0
 
     def applies(self, method: str, handler: Handler) -> bool:  # noqa: ARG002 - the base's signature
         """Whatever is not health."""
         return not method.startswith(HEALTH)
 
-
-class Concurrency(Guarded):
-    """Refuses calls over so many at once: gRPC would too, but without telling why or when."""
-
-    def __init__(self, most: int) -> None:
-        """Allow so many."""
-        self._most = most
-        self._now = 0
-
     @asynccontextmanager
     async def around(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Count the call as long as it lasts."""
-        async with mapped(method, context):
-            if self._now >= self._most:
-                raise RateLimited(RETRY_AFTER)
+        """Count the call as long as it lasts; a stream is one call."""
         self._now += 1
         try:
+            async with mapped(method, context):
+                # gRPC would refuse them too, but without telling why or when.
+                if self._now > self._most:
+                    raise RateLimited(RETRY_AFTER)
+                await self._admit(method, context)
             yield
         finally:
             self._now -= 1
 
-
-class Auth(Guarded):
-    """Lets only holders of a good token in."""
-
-    def __init__(self, tokens: Tokens) -> None:
-        """Ask these tokens."""
-        self._tokens = tokens
-
-    @asynccontextmanager
-    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Find out who calls, before anything else is looked at."""
-        async with mapped(method, context):
-            who = await self._tokens.authenticate(bearer(context.invocation_metadata()))
-            set_caller(replace(who, address=address_of(context.peer())))
-        yield
-
-
-class RateLimit(Guarded):
-    """Refuses those who call too often."""
-
-    def __init__(self, limiter: RateLimiter) -> None:
-        """Ask this limiter."""
-        self._limiter = limiter
-
-    @asynccontextmanager
-    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Count the call; a stream is one call."""
-        async with mapped(method, context):
-            allowance = self._limiter.take(caller())
+    async def _admit(self, method: str, context: Context) -> None:
+        who = await self._tokens.authenticate(bearer(context.invocation_metadata()))
+        who = replace(who, address=address_of(context.peer()))
+        set_caller(who)
+        if self._limiter is not None:
+            allowance = self._limiter.take(who)
             if not allowance.allowed:
                 raise RateLimited(timedelta(seconds=allowance.reset_seconds))
-        yield
-
-
-class Permission(Surround):
-    """Asks for the scope before anything of a request is looked at (AIP-211)."""
-
-    def applies(self, method: str, handler: Handler) -> bool:  # noqa: ARG002 - the base's signature
-        """All of our calls; reflection is for everybody who is let in."""
-        return method.startswith(OURS)
-
-    @asynccontextmanager
-    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Refuse a caller whose token lacks the scope."""
-        async with mapped(method, context):
-            caller().require(*scopes_of(method))
-        yield
+        if method.startswith(OURS):
+            who.require(*scopes_of(method))
 
 
 def scopes_of(method: str) -> tuple[str, ...]:

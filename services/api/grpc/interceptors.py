@@ -1,6 +1,6 @@
 """What surrounds a call.
 
-Outermost first: trace, metrics, how many at once, auth, rate, scope, deadline, errors.
+Outermost first: trace and metrics, who is let in, errors, deadline.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from services.api.domain.errors import Unavailable
-from services.api.grpc.admission import Auth, Concurrency, Permission, RateLimit
-from services.api.grpc.mapping import OURS, ErrorMapping, mapped
-from services.api.grpc.observation import Metrics, Trace
-from services.api.grpc.surround import Surround
+from services.api.grpc.admission import Entrance
+from services.api.grpc.mapping import OURS, ErrorMapping
+from services.api.grpc.observation import Observation
+from services.api.grpc.surround import Surround, Surroundings
 from services.api.grpc.unknown import UnknownMethods
 
 if TYPE_CHECKING:
@@ -32,10 +32,15 @@ def chain(
     tokens: Tokens, limiter: RateLimiter | None, max_seconds: float, max_calls: int
 ) -> tuple[aio.ServerInterceptor, ...]:
     """All of them in their order; without a limiter everybody may call as often as they like."""
-    limits = (RateLimit(limiter),) if limiter else ()
-    entrance = (Concurrency(max_calls), Auth(tokens), *limits, Permission())
-    inner = (DeadlineCap(max_seconds), ErrorMapping())
-    return (UnknownMethods(), Trace(), Metrics(), *entrance, *inner)
+    return (
+        UnknownMethods(),
+        Surroundings(
+            Observation(),
+            Entrance(tokens, limiter, max_calls),
+            ErrorMapping(),
+            DeadlineCap(max_seconds),
+        ),
+    )
 
 
 class DeadlineCap(Surround):
@@ -53,11 +58,16 @@ class DeadlineCap(Surround):
         return method.startswith(OURS) and not handler.response_streaming
 
     @asynccontextmanager
-    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+    async def around(
+        self,
+        method: str,  # noqa: ARG002 - the base's signature
+        context: Context,  # noqa: ARG002 - as there
+    ) -> AsyncIterator[None]:
         """Cancel the call when its time is up; whether it took effect is then unknown."""
-        async with mapped(method, context):
-            try:
-                async with asyncio.timeout(self._seconds):
-                    yield
-            except TimeoutError:
-                raise Unavailable("The service took too long. Try again.") from None
+        try:
+            async with asyncio.timeout(self._seconds) as cap:
+                yield
+        except TimeoutError:
+            if not cap.expired():
+                raise
+            raise Unavailable("The service took too long. Try again.") from None

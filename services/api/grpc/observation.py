@@ -17,7 +17,7 @@ from services.api.grpc.traces import callers
 from shared.telemetry.metrics import RPC_SECONDS, RPCS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from services.api.grpc.surround import Context, Handler
 
@@ -39,8 +39,11 @@ over leaves that much before we see its deadline pass; what it sends then is a p
 """
 
 
-class Trace(Surround):
-    """A span for each call, in the trace that the caller's metadata name (W3C Trace Context)."""
+class Observation(Surround):
+    """A span for each call, in the trace that its metadata name (W3C Trace Context); and metrics.
+
+    The names are few, whatever callers ask for: what nobody serves does not come here.
+    """
 
     def applies(self, method: str, handler: Handler) -> bool:  # noqa: ARG002 - the base's signature
         """All of our calls; those of probes would only be noise."""
@@ -48,7 +51,8 @@ class Trace(Surround):
 
     @asynccontextmanager
     async def around(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Begin the span, and end it with the call's code."""
+        """Begin the span; end it with the call's code, and count the call, when it has ended."""
+        begun = perf_counter()
         name = method.removeprefix("/")
         service, _, rpc = name.partition("/")
         span = trace.get_tracer(__name__).start_span(
@@ -60,45 +64,21 @@ class Trace(Surround):
         # Never detached: it ends with the task of the call, and so may a stream that nobody reads.
         spans.attach(trace.set_span_in_context(span))
 
-        def end(code: StatusCode) -> None:
+        def end(error: BaseException | None) -> None:
+            code = _code(context, error)
+            RPCS.labels(method, code.name).inc()
+            RPC_SECONDS.labels(method).observe(perf_counter() - begun)
             span.set_attribute("rpc.grpc.status_code", code.value[0])
             if code in _OUR_FAULT:
                 span.set_status(trace.StatusCode.ERROR)
             span.end()
 
-        async with _observed(context, end):
+        try:
             yield
-
-
-class Metrics(Surround):
-    """Counts and times each call."""
-
-    def applies(self, method: str, handler: Handler) -> bool:  # noqa: ARG002 - the base's signature
-        """All of our calls that somebody serves: few names, whatever callers ask for."""
-        return method.startswith(OURS)
-
-    @asynccontextmanager
-    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Count the call when it has ended."""
-        begun = perf_counter()
-
-        def end(code: StatusCode) -> None:
-            RPCS.labels(method, code.name).inc()
-            RPC_SECONDS.labels(method).observe(perf_counter() - begun)
-
-        async with _observed(context, end):
-            yield
-
-
-@asynccontextmanager
-async def _observed(context: Context, end: Callable[[StatusCode], None]) -> AsyncIterator[None]:
-    """Call ``end`` with the code of the call when it has ended."""
-    try:
-        yield
-    except BaseException as error:
-        end(_code(context, error))
-        raise
-    end(_code(context, None))
+        except BaseException as error:
+            end(error)
+            raise
+        end(None)
 
 
 def _code(context: Context, error: BaseException | None) -> StatusCode:

@@ -1,8 +1,8 @@
-"""The base of our interceptors: run a call inside an async context manager."""
+"""What surrounds a call: async context managers, one within the other."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,8 +17,8 @@ Context: TypeAlias = "aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
-class Surround(aio.ServerInterceptor):
-    """An interceptor that surrounds the handlers it applies to.
+class Surround(ABC):
+    """Surrounds the handlers that it applies to.
 
     Streaming handlers must be async generators, as all of ours and reflection's are.
     """
@@ -30,18 +30,6 @@ class Surround(aio.ServerInterceptor):
     @abstractmethod
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
         """What a call runs in."""
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        """Surround the handler; None, for a method that nobody serves, stays None."""
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or not self.applies(method, handler):
-            return handler
-        return self.surround(method, handler)
 
     def surround(self, method: str, handler: Handler) -> Handler:
         """The handler with ``around`` around its behaviour."""
@@ -59,6 +47,34 @@ class Surround(aio.ServerInterceptor):
         return rebuilt(
             handler, stream if handler.response_streaming else single, handler.request_deserializer
         )
+
+
+class Surroundings(aio.ServerInterceptor):
+    """One interceptor for all of them: each method is surrounded once, not at each call."""
+
+    def __init__(self, *surrounds: Surround) -> None:
+        """Take them, the outermost first."""
+        self.surrounds = surrounds
+        self._surrounded: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """The handler in its surroundings; None, for a method that nobody serves, stays None."""
+        method = handler_call_details.method
+        known = self._surrounded.get(method)
+        if known is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        for each in reversed(self.surrounds):
+            if each.applies(method, handler):
+                handler = each.surround(method, handler)
+        self._surrounded[method] = handler
+        return handler
 
 
 def behaviour_of(handler: Handler) -> Any:

@@ -13,10 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from uuid_utils.compat import uuid7
 
 from services.api.grpc import interceptors
-from services.api.grpc.admission import Auth, Concurrency, Permission, RateLimit
+from services.api.grpc.admission import Entrance
 from services.api.grpc.interceptors import DeadlineCap
 from services.api.grpc.mapping import ErrorMapping
-from services.api.grpc.observation import Metrics, Trace
+from services.api.grpc.observation import Observation
+from services.api.grpc.surround import Surroundings
 from services.api.grpc.unknown import UnknownMethods
 from services.api.limits import RateLimiter
 from shared.telemetry.metrics import render_metrics
@@ -60,10 +61,12 @@ async def list_tracks(door: Door, *more: tuple[str, str]) -> None:
 
 def test_the_order_is_that_of_the_contract(core: Core) -> None:
     made = interceptors.chain(core.use_cases.tokens, RateLimiter(1), 1.0, 1)
-    unknown, *contract = [type(each) for each in made]
-    assert unknown is UnknownMethods  # before all, so that made-up names fill no metrics
-    entrance = [Concurrency, Auth, RateLimit, Permission]
-    assert contract == [Trace, Metrics, *entrance, DeadlineCap, ErrorMapping]
+    unknown, all_else = made
+    # Before all, so that made-up names fill no metrics.
+    assert isinstance(unknown, UnknownMethods)
+    assert isinstance(all_else, Surroundings)
+    order = [type(each) for each in all_else.surrounds]
+    assert order == [Observation, Entrance, ErrorMapping, DeadlineCap]
 
 
 async def test_every_end_is_counted(door: Door) -> None:
