@@ -6,9 +6,8 @@ https://jsonapi-resources.com; codes and titles of errors as its exceptions have
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from services.api.http.jsonapi.dialect import Dialect
 from services.api.http.jsonapi.documents import Documents, page_links
@@ -18,6 +17,7 @@ from services.api.http.jsonapi.queries import WHOLE, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from services.api.domain.page import Page
     from services.api.http.jsonapi.documents import Document, Found
@@ -62,18 +62,18 @@ class ResourcesDocuments(Documents):
             },
         }
 
-    def relationship(self, resource: Resource[T], item: T, to_one: ToOne[T]) -> dict[str, str]:
+    def links_of(self, url: str, to_one: ToOne[Any]) -> dict[str, str]:
         """The links of a relationship."""
-        links = super().relationship(resource, item, to_one)
+        links = super().links_of(url, to_one)
         return {"self": links["self"], "related": links["related"]}
 
     def whole(self, document: Document, links: Mapping[str, str | None]) -> Document:
         """A document; only those of relationships have links of their own."""
         return document | {"links": links} if "related" in links else document
 
-    def value(self, value: object) -> object:
-        """How a value is written: a moment with milliseconds and its offset."""
-        return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+    def moment(self, moment: datetime) -> str:
+        """How a moment is written: with milliseconds and its offset."""
+        return moment.isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from urllib.parse import quote, urlencode, urljoin
 
 from services.api.http.jsonapi import cursors
 from services.api.http.jsonapi.queries import WHOLE, Shape
-from services.api.http.jsonapi.resource import Resource, ToMany, ToOne, timestamp
+from services.api.http.jsonapi.resource import Resource, Shown, ToMany, ToOne, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from uuid import UUID
 
     from services.api.domain.page import Page
@@ -102,46 +102,53 @@ class Documents:
 
     def resource(self, resource: Resource[T], item: T, shape: Shape = WHOLE) -> Document:
         """A resource object; linkage is in it for what is included."""
-        rendered: Document = {"type": resource.type, "id": str(resource.id(item))}
-        attributes = {
-            each.name: urljoin(self.base, str(value))
-            if each.is_link and value
-            else self.value(value)
-            for each in resource.attributes
-            if each.read and shape.shows(resource.type, each.name)
-            if (value := each.read(item)) is not None or not each.optional
+        id_ = str(resource.id(item))
+        url = f"{self.every(resource)}/{id_}"
+        rendered: Document = {"type": resource.type, "id": id_}
+        shown = resource.shown(shape)
+        if attributes := self._attributes(shown, item):
+            rendered["attributes"] = attributes
+        included = shape.include or ()
+        relationships: Document = {
+            each.name: self._related_object(url, item, each, included)
+            for each in shown.relationships
         }
-        relationships = {
-            each.name: self._related_object(resource, item, each, shape)
-            for each in resource.relationships
-            if shape.shows(resource.type, each.name)
-        }
-        relationships |= {
-            each.name: {"links": {"related": self.below(resource, resource.id(item), each)}}
-            for each in resource.lists
-            if shape.shows(resource.type, each.name)
-        }
-        for name, members in (("attributes", attributes), ("relationships", relationships)):
-            if members:
-                rendered[name] = members
-        rendered["links"] = {"self": self.url(resource, item), **self._links(resource, item)}
-        if meta := self._meta(resource, item):
-            rendered["meta"] = {name: self.value(value) for name, value in meta.items()}
+        for each in shown.lists:
+            relationships[each.name] = {"links": {"related": f"{url}/{each.segment}"}}
+        if relationships:
+            rendered["relationships"] = relationships
+        rendered["links"] = {"self": url, **self._links(resource, item)}
+        if meta := self._meta(resource, item, url):
+            rendered["meta"] = {
+                name: self.moment(value) if isinstance(value, datetime) else value
+                for name, value in meta.items()
+            }
         return rendered
+
+    def _attributes(self, shown: Shown[T], item: T) -> Document:
+        attributes: Document = {}
+        for each, read in shown.attributes:
+            value = read(item)
+            if value is None:
+                if each.optional:
+                    continue
+            elif isinstance(value, datetime):
+                value = self.moment(value)
+            elif each.is_link and value:
+                value = urljoin(self.base, str(value))
+            attributes[each.name] = value
+        return attributes
 
     def _links(self, resource: Resource[T], item: T) -> Document:
         own = {} if resource.links is None else resource.links(item)
         return {name: urljoin(self.base, url) for name, url in own.items()}
 
-    def _meta(self, resource: Resource[T], item: T) -> Mapping[str, object]:
+    def _meta(self, resource: Resource[T], item: T, url: str) -> Mapping[str, object]:
         own = {} if resource.meta is None else resource.meta(item)
-        return {**own, **self._report(resource, item)}
-
-    def _report(self, resource: Resource[T], item: T) -> Document:
         if resource.has_report is None:
-            return {}
-        url = f"{self.url(resource, item)}/{REPORT}"
-        return {"validationReport": url if resource.has_report(item) else None}
+            return own
+        report = f"{url}/{REPORT}" if resource.has_report(item) else None
+        return {**own, "validationReport": report}
 
     def url(self, resource: Resource[T], item: T) -> str:
         """Where a resource is."""
@@ -157,7 +164,10 @@ class Documents:
 
     def relationship(self, resource: Resource[T], item: T, to_one: ToOne[T]) -> dict[str, str]:
         """The links of a relationship."""
-        url = self.url(resource, item)
+        return self.links_of(self.url(resource, item), to_one)
+
+    def links_of(self, url: str, to_one: ToOne[Any]) -> dict[str, str]:
+        """The links of a relationship of what is at this URL."""
         return {
             "related": f"{url}/{to_one.segment}",
             "self": f"{url}/relationships/{to_one.segment}",
@@ -171,10 +181,10 @@ class Documents:
         return rendered | {"meta": {**meta, "page": {"cursor": cursors.encode(item, query.order)}}}
 
     def _related_object(
-        self, resource: Resource[T], item: T, to_one: ToOne[T], shape: Shape
+        self, url: str, item: T, to_one: ToOne[T], included: Collection[str]
     ) -> Document:
-        related: Document = {"links": self.relationship(resource, item, to_one)}
-        if self.shows_linkage or to_one.name in (shape.include or ()):
+        related: Document = {"links": self.links_of(url, to_one)}
+        if self.shows_linkage or to_one.name in included:
             related["data"] = _linkage(item, to_one)
         return related
 
@@ -190,9 +200,9 @@ class Documents:
         """A document with the members that all of them have."""
         return document | {"jsonapi": JSONAPI, "links": {**links, **self._description()}}
 
-    def value(self, value: object) -> object:
-        """How a value is written."""
-        return timestamp(value) if isinstance(value, datetime) else value
+    def moment(self, moment: datetime) -> str:
+        """How a moment is written."""
+        return timestamp(moment)
 
     def _included(self, included: Iterable[Found], shape: Shape) -> list[Document]:
         # What was asked for along the primary data is not asked for along what comes with it.

@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -172,9 +172,16 @@ async def _read(request: web.Request) -> bytes:
 
 def _accepted(request: web.Request) -> Iterator[MediaRange]:
     for header in request.headers.getall("Accept", []):
-        yield from (_parse(part) for part in _LISTED.findall(header) if part.strip())
+        yield from _ranges(header)
 
 
+# Clients say the same again and again.
+@lru_cache(maxsize=256)
+def _ranges(header: str) -> tuple[MediaRange, ...]:
+    return tuple(_parse(part) for part in _LISTED.findall(header) if part.strip())
+
+
+@lru_cache(maxsize=256)
 def _parse(text: str) -> MediaRange:
     type_, *parts = (part.strip() for part in _PARAMETERS.findall(text) or [""])
     pairs = (part.partition("=") for part in parts)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from services.api.http.jsonapi import cursors
 from services.api.http.jsonapi.dialect import STANDARD, Dialect
 from services.api.http.jsonapi.errors import Error, Fault, JsonApiError
-from services.api.http.jsonapi.queries import DEFAULT_SIZE, Query, Shape
+from services.api.http.jsonapi.queries import DEFAULT_SIZE, WHOLE, Query, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +56,9 @@ def parse_shape(
 
     What only lists know is refused too.
     """
+    pairs = tuple(pairs)
+    if not pairs:
+        return WHOLE
     parser = _Parser(resource, resources, _sort_out(pairs))
     shape = parser.shape(parser.given.of_lists)
     parser.finish()

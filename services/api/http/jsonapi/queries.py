@@ -31,10 +31,6 @@ class Shape:
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
     given: Pairs = ()
 
-    def shows(self, type_: str, name: str) -> bool:
-        """Whether a field of a type is to be shown."""
-        return type_ not in self.fields or name in self.fields[type_]
-
 
 WHOLE = Shape()
 

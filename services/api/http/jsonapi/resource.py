@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from services.api.http.jsonapi.queries import Shape
+
 T = TypeVar("T")
 Id = Any
 """A UUID, or an integer where a resource has such ids."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
+_NAIVE = len("2025-05-27T10:00:00.000000")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -74,7 +77,7 @@ class ToOne(Generic[T]):
     field: str | None = None
     parse_id: Callable[[str], Id | None] = parse_uuid
 
-    @property
+    @cached_property
     def segment(self) -> str:
         """Its name in a URL."""
         return _HUMP.sub("-", self.name).lower()
@@ -137,7 +140,7 @@ class ToMany:
     type: str
     field: None = None
 
-    @property
+    @cached_property
     def segment(self) -> str:
         """Its name in a URL."""
         return _HUMP.sub("-", self.name).lower()
@@ -214,6 +217,22 @@ class Resource(Generic[T]):
         """Its name in a URL."""
         return self.path or self.type
 
+    def shown(self, shape: Shape) -> Shown[T]:
+        """Those of its fields that a document of this shape shows."""
+        names = shape.fields.get(self.type)
+        if names is None:
+            return self._whole
+        return Shown(
+            tuple(pair for pair in self._whole.attributes if pair[0].name in names),
+            tuple(each for each in self.relationships if each.name in names),
+            tuple(each for each in self.lists if each.name in names),
+        )
+
+    @cached_property
+    def _whole(self) -> Shown[T]:
+        readable = tuple((each, each.read) for each in self.attributes if each.read is not None)
+        return Shown(readable, self.relationships, self.lists)
+
     @cached_property
     def fields(self) -> frozenset[str]:
         """The names that ``fields[type]`` takes: attributes and relationships share a namespace."""
@@ -233,6 +252,14 @@ class Resource(Generic[T]):
         return {member.field: member for member in members if member.field}
 
 
+class Shown(NamedTuple, Generic[T]):
+    """Fields of a resource: attributes, each with how it is read, and relationships."""
+
+    attributes: tuple[tuple[Attribute[T], Callable[[T], object]], ...]
+    relationships: tuple[ToOne[T], ...]
+    lists: tuple[ToMany, ...]
+
+
 def label(name: str) -> str:
     """A member's name as words: ``secondaryIsrc`` is "secondary isrc"."""
     return _HUMP.sub(" ", name).lower()
@@ -240,4 +267,4 @@ def label(name: str) -> str:
 
 def timestamp(moment: datetime) -> str:
     """A moment in UTC as ``2025-05-27T10:00:00.000000Z``."""
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{moment.isoformat(timespec='microseconds')[:_NAIVE]}Z"
