@@ -129,7 +129,8 @@ class Breaker:
 
     async def _squeeze(self, process: Process, seconds: float) -> None:
         """Let a process open hardly anything more for a while."""
-        if not process.is_running:
+        # Without any left Python cannot even start, and says so by a traceback of its own.
+        if not (process.is_running and process.is_ready()):
             return
         old = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (process.fds() + 2, old[1]))
