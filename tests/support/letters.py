@@ -12,7 +12,8 @@ from services.api.db.tables import dead_letters, totals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
 
 
 def letter(n: int) -> Callable[[Transaction], int]:

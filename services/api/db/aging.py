@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, ColumnElement, Table
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
 
 
 def forget(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal
     from services.api.domain.queries import Slice
@@ -32,17 +32,16 @@ _TIME_BITS = 80
 
 def write(transaction: Transaction, who: Principal, action: str, resource: str) -> None:
     """Note that somebody did something, such as importTasks.create, to a resource."""
-    transaction.connection.execute(
-        audit_log.insert().values(
-            id=uuid7(),
-            tenant=who.tenant,
-            principal=who.token_id[:255],
-            action=action,
-            resource=resource,
-            address=who.address[:255],
-            created_at=transaction.now(),
-        )
-    )
+    row = {
+        "id": uuid7(),
+        "tenant": who.tenant,
+        "principal": who.token_id[:255],
+        "action": action,
+        "resource": resource,
+        "address": who.address[:255],
+        "created_at": transaction.now(),
+    }
+    transaction.add(audit_log, row)
     transaction.count(who.tenant, COLLECTION, "", 1)
 
 
@@ -51,7 +50,7 @@ def fetch_page(connection: Connection, tenant: str, slice_: Slice) -> Page[Audit
     return lists.fetch_page(
         connection,
         audit_log,
-        [audit_log.c.tenant == tenant],
+        [lists.equal(audit_log.c.tenant, tenant)],
         slice_,
         to_item=_to_entry,
         total=lambda: lists.kept_total(connection, tenant, COLLECTION),

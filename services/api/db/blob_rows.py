@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
 
 
 def doom(transaction: Transaction, keys: Collection[str], when: datetime) -> None:

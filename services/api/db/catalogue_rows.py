@@ -10,17 +10,19 @@ from sqlalchemy import delete, select, update
 
 from services.api.db import lists
 from services.api.db.catalogue_tables import column_name
+from services.api.db.lookups import Lookup, padded
 from services.api.db.tables import CATALOGUE
-from services.api.domain.nouns import BY_COLLECTION, NOUNS, PRODUCTS, I, Kind, Noun
+from services.api.domain.nouns import BY_COLLECTION, NOUNS, PRODUCTS, TARGETS, I, Kind, Noun
+from services.api.domain.task import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from uuid import UUID
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
+    from sqlalchemy import Connection, Row, Select, Table
 
-    from services.api.db.executor import Transaction
     from services.api.db.rows import Values
+    from services.api.db.transactions import Transaction
     from services.api.domain.nouns import Field
     from services.api.domain.page import Page
     from services.api.domain.queries import ItemQuery
@@ -67,7 +69,20 @@ class ItemRows(Generic[I]):
     def pin(self, transaction: Transaction, tenant: str, id_: UUID) -> I | None:
         """A tenant's item that nobody can change or delete before the commit."""
         query = self._one(tenant, id_).with_for_update(read=True, key_share=True)
-        return lists.fetch_one(transaction.connection, query, self._item)
+        return lists.fetch_one(transaction.unguarded, query, self._item)
+
+    def pin_many(self, connection: Connection, keys: Collection[tuple[str, UUID]]) -> Iterator[I]:
+        """Those of tenants' items with these ids; nobody can change or delete them meanwhile."""
+        columns, asked = self.table.c, {*keys}
+        wanted = padded(asked)
+        query = select(self.table).where(
+            columns.tenant.in_({tenant for tenant, _ in wanted}),
+            columns.id.in_([id_ for _, id_ in wanted]),
+        )
+        # In one order, so that nobody waits for who waits for them.
+        pinned = query.order_by(columns.id).with_for_update(read=True, key_share=True)
+        items = map(self._item, connection.execute(pinned))
+        return (item for item in items if (item.tenant, item.id) in asked)
 
     def fetch_many(self, connection: Connection, tenant: str, ids: Collection[UUID]) -> list[I]:
         """Those of a tenant's items with one of these ids, in any order."""
@@ -84,7 +99,7 @@ class ItemRows(Generic[I]):
     def fetch_page(self, connection: Connection, tenant: str, query: ItemQuery) -> Page[I]:
         """A page of a tenant's items, oldest first unless ordered otherwise."""
         narrow = [*self._narrowing(query)]
-        conditions = [self.table.c.tenant == tenant, *narrow]
+        conditions = [lists.equal(self.table.c.tenant, tenant), *narrow]
 
         def total() -> int:
             if narrow:
@@ -120,7 +135,7 @@ class ItemRows(Generic[I]):
     def _one(self, tenant: str, id_: UUID) -> Select[Any]:
         return select(self.table).where(self.table.c.id == id_, self.table.c.tenant == tenant)
 
-    def _narrowing(self, query: ItemQuery) -> Iterator[ColumnElement[bool]]:
+    def _narrowing(self, query: ItemQuery) -> Iterator[lists.Condition]:
         columns = self.table.c
         yield from lists.one_of(columns.id, query.ids)
         yield from lists.one_of(columns.number, query.numbers)
@@ -144,6 +159,41 @@ def pin_home(transaction: Transaction, item: Any) -> Home:
             transaction, item.tenant, product_id
         )
     return Home(product and product.id, product and product.distributor_id)
+
+
+def _homes(
+    connection: Connection, wanted: Sequence[tuple[str, Target]]
+) -> Mapping[tuple[str, Target], Home]:
+    targets = {target.type for _, target in wanted if target.type in TARGETS}
+    items = {
+        (item.tenant, Target(type_, item.id)): item
+        for type_ in sorted(targets)
+        for item in rows_of(type_).pin_many(
+            connection, [(tenant, target.id) for tenant, target in wanted if target.type == type_]
+        )
+    }
+    own = PRODUCTS.collection
+    above = {
+        (item.tenant, item.product_id)
+        for (_, target), item in items.items()
+        if target.type != own and item.product_id
+    }
+    products = {
+        product.id: product
+        for product in (rows_of(own).pin_many(connection, above) if above else ())
+    }
+    return {
+        key: _home(item if key[1].type == own else products.get(item.product_id))
+        for key, item in items.items()
+    }
+
+
+def _home(product: Any) -> Home:
+    return Home(product and product.id, product and product.distributor_id)
+
+
+HOMES = Lookup(_homes)
+"""Where a tenant's target belongs, if there is such a target; it stays so until the commit."""
 
 
 def rows_of(collection: str) -> ItemRows[Any]:

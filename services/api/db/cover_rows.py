@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
 
 
 def insert(transaction: Transaction, cover: Cover) -> None:

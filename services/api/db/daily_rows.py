@@ -11,7 +11,7 @@ from services.api.db.tables import daily_creates
 if TYPE_CHECKING:
     from datetime import date
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
 
 
 def count_one(transaction: Transaction, tenant: str, today: date) -> int:

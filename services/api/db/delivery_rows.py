@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, Select
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.queries import DeliveryQuery
 
@@ -62,7 +62,10 @@ def tell(
     transaction: Transaction, tenant: str, event_type: str, event: Callable[[], Event]
 ) -> None:
     """Write the deliveries of an event; it is made only when somebody wants to know."""
-    interested = subscription_rows.interested(transaction.connection, tenant, event_type)
+    interested = transaction.remembered(
+        (COLLECTION, tenant, event_type),
+        lambda: subscription_rows.interested(transaction.unguarded, tenant, event_type),
+    )
     if interested:
         add(transaction, tenant, event(), interested)
 
@@ -237,8 +240,8 @@ def fetch_page(
 ) -> Page[Delivery]:
     """A page of the deliveries of a tenant's subscription."""
     conditions = [
-        deliveries.c.tenant == tenant,
-        deliveries.c.subscription_id == subscription_id,
+        lists.equal(deliveries.c.tenant, tenant),
+        lists.equal(deliveries.c.subscription_id, subscription_id),
         *lists.one_of(deliveries.c.state, query.states),
     ]
     return lists.fetch_page(

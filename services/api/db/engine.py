@@ -8,6 +8,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import aiosqlite
+import msgspec
 from sqlalchemy import NullPool, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -24,6 +25,10 @@ _POSTGRES_SETTINGS = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "30s",
 }
+
+
+# Several times as fast as the standard library's, and each row of a task has some JSON.
+_JSON: dict[str, Any] = {"json_deserializer": msgspec.json.decode}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ def open_engines(url: str, answer_seconds: float | None = None) -> Engines:
 
 def _open_sqlite(url: str) -> Engines:
     arguments: dict[str, Any] = {
+        **_JSON,
         "connect_args": {"timeout": BUSY_SECONDS, "async_creator_fn": _connect_sqlite},
         "pool_reset_on_return": None,
     }
@@ -94,12 +100,19 @@ async def _connect_sqlite(*where: Any, **options: Any) -> aiosqlite.Connection:
 
 def _open_postgres(url: str, answer_seconds: float | None) -> Engines:
     pooled: dict[str, Any] = {
+        **_JSON,
         "connect_args": _postgres_arguments("stagedoor") | {"command_timeout": answer_seconds},
-        "pool_pre_ping": True,
         "max_overflow": 0,
     }
-    write = create_async_engine(url, pool_size=2, **pooled)
-    read = create_async_engine(url, pool_size=READERS, isolation_level="AUTOCOMMIT", **pooled)
+    write = create_async_engine(url, pool_size=2, pool_pre_ping=True, **pooled)
+    # Nothing is ever left open that a rollback would end; and who reads may ask again.
+    read = create_async_engine(
+        url,
+        pool_size=READERS,
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
+        **pooled,
+    )
     listen = create_async_engine(
         url,
         poolclass=NullPool,

@@ -8,39 +8,49 @@ The caller may be cancelled at any time; the unit then still commits or fails as
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import structlog
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
     ProgrammingError,
     SQLAlchemyError,
+    StatementError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from services.api.db import clock
 from services.api.db.engine import READERS
+from services.api.db.lookups import TURNS, Gathering
 from services.api.db.notifications import tell_replicas
 from services.api.db.numbers import BLOCK, LARGE_BLOCK, Numbers, NumbersGone
 from services.api.db.tables import tenant_storage, totals
 from services.api.db.tracing import current_traceparent
+from services.api.db.transactions import (
+    Again,
+    BrokenError,
+    Flight,
+    Transaction,
+    Values,
+    insert,
+)
 from services.api.domain.errors import Unavailable
 from shared.failpoints import reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections import Counter
+    from collections.abc import Callable, Coroutine, Hashable, Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Column, Connection
 
     from services.api.db.engine import Engines
+    from services.api.db.lookups import Ask, Lookup
 
 T = TypeVar("T")
+K = TypeVar("K", bound="Hashable")
+V = TypeVar("V")
 
 MAX_BATCH = 128
 ALONE_TRIES = 3
@@ -48,61 +58,15 @@ ALONE_TRIES = 3
 _TIMED_OUT = frozenset({"55P03", "57014"})
 # Its deadlock_detected.
 _DEADLOCKED = "40P01"
+_OURS = (IntegrityError, ProgrammingError, DataError)
 _UNREACHABLE = (OSError, PoolTimeout, TimeoutError)
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Transaction:
-    """What a unit works with.
-
-    ``notify`` collects topics to signal after the commit, ``totals`` the changes of kept counts,
-    ``stored`` those of the bytes that tenants store; ``stored_before`` has those of earlier units.
-    ``traceparent`` says in which trace the unit was asked for, None if in none.
-    """
-
-    connection: Connection
-    traceparent: str | None = None
-    stored_before: Counter[str] = field(default_factory=Counter)
-    topics: set[str] = field(default_factory=set)
-    totals: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    stored: Counter[str] = field(default_factory=Counter)
-    numbers: Numbers = field(default_factory=Numbers)
-
-    def now(self) -> datetime:
-        """The wall clock of the database, not the start of the transaction."""
-        return clock.now(self.connection)
-
-    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
-        """An INSERT that knows ON CONFLICT."""
-        return _insert(self.connection, table)
-
-    def notify(self, topic: str) -> None:
-        """Signal the topic once the transaction has committed."""
-        self.topics.add(topic)
-
-    def count(self, tenant: str, collection: str, status: str, by: int) -> None:
-        """Change the kept count of a collection."""
-        self.totals[tenant, collection, status] += by
-
-    def number(self, tenant: str, collection: str) -> int:
-        """A number for something new; the executor runs the unit again if it must fetch some."""
-        return self.numbers.next((tenant, collection))
-
-    def store(self, tenant: str, by: int) -> None:
-        """Change the kept count of the bytes that a tenant stores."""
-        self.stored[tenant] += by
-
-
-def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
-
-
-@dataclass(slots=True)
 class _Job(Generic[T]):
     unit: Callable[[Transaction], T]
+    asks: Sequence[Ask]
     answer: asyncio.Future[T]
     # That of who asks: the flight runs in the context of whoever started it.
     traceparent: str | None
@@ -129,24 +93,26 @@ class Executor:
         self._flights: set[asyncio.Task[None]] = set()
         self._reads: set[asyncio.Task[Any]] = set()
         self._readers = asyncio.Semaphore(READERS)
+        self._gathering = Gathering(self._read)
         self._numbers = Numbers()
 
-    async def write(self, unit: Callable[[Transaction], T]) -> T:
+    async def write(self, unit: Callable[[Transaction], T], asks: Sequence[Ask] = ()) -> T:
         """Run a unit and answer after its commit.
 
-        Raises what the unit refuses, and Unavailable when the database cannot be reached or the
-        fate of the commit is unknown.
+        What it ``asks`` for is looked up before, together with what others ask for. Raises what the
+        unit refuses, and Unavailable when the database cannot be reached or the fate of the commit
+        is unknown.
         """
         block = BLOCK
         while True:
             try:
-                return await self._write(unit)
+                return await self._write(unit, asks)
             except NumbersGone as gone:
                 await self._numbers.fetch(gone.key, block, self._run_alone)
             block = LARGE_BLOCK
 
-    async def _write(self, unit: Callable[[Transaction], T]) -> T:
-        job = _new_job(unit)
+    async def _write(self, unit: Callable[[Transaction], T], asks: Sequence[Ask]) -> T:
+        job = _new_job(unit, asks)
         self._queue.append(job)
         self._take_off()
         answer: T = await job.answer
@@ -155,7 +121,7 @@ class Executor:
     async def _run_alone(self, unit: Callable[[Transaction], T]) -> T:
         """Run a unit in a transaction of its own."""
         job = _new_job(unit)
-        self._launch([job])
+        self._launch(self._fly([job]))
         answer: T = await job.answer
         return answer
 
@@ -170,6 +136,10 @@ class Executor:
         except _Undone as undone_:
             result: T = undone_.result
             return result
+
+    async def find(self, lookup: Lookup[K, V], key: K) -> V | None:
+        """What a lookup finds by this key, as it was last committed; asked together with others."""
+        return await self._gathering.find(lookup, key)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query outside any transaction; to its end, even if the caller goes away."""
@@ -186,26 +156,44 @@ class Executor:
     async def _read(self, query: Callable[[Connection], T]) -> T:
         async with self._readers:
             try:
-                async with self.engines.read.connect() as connection:
-                    return await connection.run_sync(query)
+                return await self._query(query)
             except (DBAPIError, *_UNREACHABLE) as error:
                 raise _refusal(error) from error
 
+    async def _query(self, query: Callable[[Connection], T]) -> T:
+        try:
+            async with self.engines.read.connect() as connection:
+                return await connection.run_sync(query)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        # It had gone while nobody used it, and the pool knows now: asking before each query whether
+        # its connection is still there would cost as much as the query.
+        async with self.engines.read.connect() as connection:
+            return await connection.run_sync(query)
+
     async def close(self) -> None:
         """Finish what was begun, then close every connection."""
-        while self._flights or self._reads:
-            await asyncio.wait(self._flights | self._reads)
+        while under_way := self._flights | self._reads | self._gathering.tasks:
+            await asyncio.wait(under_way)
         await self.engines.dispose()
 
     def _take_off(self) -> None:
-        while self._queue and len(self._flights) < self.engines.write_concurrency:
-            batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
-            self._launch(batch)
+        if self._queue and len(self._flights) < self.engines.write_concurrency:
+            self._launch(self._fly_together())
 
-    def _launch(self, batch: list[_Job[Any]]) -> None:
-        flight = asyncio.create_task(self._fly(batch))
+    def _launch(self, flying: Coroutine[None, None, None]) -> None:
+        flight = asyncio.create_task(flying)
         self._flights.add(flight)
         flight.add_done_callback(self._landed)
+
+    async def _fly_together(self) -> None:
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
+        self._take_off()  # those that have no room in this one
+        if batch:
+            await self._fly(batch)
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)
@@ -239,13 +227,16 @@ class Executor:
             async with self.engines.write.connect() as connection:
                 await connection.begin()
                 begun = True
-                flown = await connection.run_sync(
-                    _fly_units, batch, self.engines.replica, self._numbers
+                flight, again = await connection.run_sync(
+                    _fly, batch, self.engines.replica, self._numbers
                 )
                 await connection.commit()
         except _BrokenBatchError as broken:
             _refuse(batch, broken.cause)
-            return batch
+            # Again would be longer than the database has let it wait or work.
+            late = _has_timed_out(broken.cause)
+            blamed = batch if len(batch) == 1 else [broken.culprit]
+            return [job for job in batch if not (late and job in blamed)]
         except (SQLAlchemyError, *_UNREACHABLE) as error:
             # Nothing began, or the fate of the COMMIT is unknown and another run could do things
             # twice: the caller has to ask again.
@@ -253,11 +244,11 @@ class Executor:
             if not begun:
                 raise _AwayError from error
             return []
-        if flown.topics:
+        if flight.topics:
             reach("api.committed")
-        for topic in flown.topics:
+        for topic in flight.topics:
             self._notify(topic)
-        return flown.again
+        return again
 
 
 class _Undone(Exception):  # noqa: N818 - not an error but the way back
@@ -275,51 +266,66 @@ class _AwayError(Exception):
 class _BrokenBatchError(Exception):
     """One unit ended the transaction of all: each has to run alone."""
 
-    def __init__(self, cause: Exception) -> None:
+    def __init__(self, cause: SQLAlchemyError, culprit: _Job[Any] | None = None) -> None:
         super().__init__(str(cause))
         self.cause = cause
+        self.culprit = culprit
 
 
-@dataclass(slots=True)
-class _Flown:
-    topics: set[str]
-    again: list[_Job[Any]]
+def _new_job(unit: Callable[[Transaction], T], asks: Sequence[Ask] = ()) -> _Job[T]:
+    return _Job(unit, asks, asyncio.get_running_loop().create_future(), current_traceparent())
 
 
-def _new_job(unit: Callable[[Transaction], T]) -> _Job[T]:
-    return _Job(unit, asyncio.get_running_loop().create_future(), current_traceparent())
-
-
-def _fly_units(
+def _fly(
     connection: Connection, batch: list[_Job[Any]], replica: str, numbers: Numbers
-) -> _Flown:
-    topics: set[str] = set()
-    counts: Counter[tuple[str, str, str]] = Counter()
-    stored: Counter[str] = Counter()
-    again: list[_Job[Any]] = []
-    for job in batch:
-        transaction = Transaction(connection, job.traceparent, stored, numbers=numbers)
-        try:
-            with connection.begin_nested():
-                job.result = job.unit(transaction)
-        except SQLAlchemyError as error:
-            # A full disk ends all of it, not the savepoint. In a deadlock the locks of the units
-            # before it are what others wait for: going on would meet a deadlock with each unit.
-            if not _is_open(connection) or (len(batch) > 1 and _is_deadlocked(error)):
-                raise _BrokenBatchError(error) from error
-            _refuse([job], error)
-            if not _has_timed_out(error):
-                again.append(job)
-        except Exception as refusal:  # noqa: BLE001 - whatever a unit raises is its caller's answer
-            job.refusal = refusal
-        else:
-            topics |= transaction.topics
-            counts.update(transaction.totals)
-            stored.update(transaction.stored)
-    _add_stored(connection, stored)
-    _add_totals(connection, counts)
-    tell_replicas(connection, replica, topics)
-    return _Flown(topics, again)
+) -> tuple[Flight, list[_Job[Any]]]:
+    flight = Flight(connection, numbers)
+    return flight, _fly_units(flight, batch, replica)
+
+
+def _fly_units(flight: Flight, batch: list[_Job[Any]], replica: str) -> list[_Job[Any]]:
+    """Run the units and write all that they leave; gives the jobs that must run again, alone.
+
+    Raises _BrokenBatchError when none of it may be committed.
+    """
+    # Those who asked go first: what the others change makes everybody forget.
+    in_order = sorted(batch, key=lambda job: not job.asks)
+    try:
+        flight.prepare(ask for job in batch for ask in job.asks)
+        again = [job for job in in_order if _must_run_again(flight, job, alone=len(batch) == 1)]
+        flight.flush()
+    except BrokenError as broken:
+        raise _BrokenBatchError(broken.cause) from broken
+    _add_stored(flight.connection, flight.stored)
+    _add_totals(flight.connection, flight.totals)
+    tell_replicas(flight.connection, replica, flight.topics)
+    return again
+
+
+def _must_run_again(flight: Flight, job: _Job[Any], *, alone: bool) -> bool:
+    transaction = Transaction(flight, job.traceparent)
+    try:
+        job.result = job.unit(transaction)
+        transaction.keep()
+    except Again:
+        transaction.drop()
+        return True
+    except BrokenError as broken:
+        raise _BrokenBatchError(broken.cause) from broken
+    except SQLAlchemyError as error:
+        # A full disk ends all of it, not the savepoint. In a deadlock the locks of the units
+        # before it are what others wait for: going on would meet a deadlock with each unit.
+        if not transaction.has_savepoint or not _is_open(flight.connection):
+            raise _BrokenBatchError(error, job) from error
+        if not alone and _is_deadlocked(error):
+            raise _BrokenBatchError(error) from error
+        transaction.drop()
+        _refuse([job], error)
+        return not _has_timed_out(error)
+    except Exception as refusal:  # noqa: BLE001 - whatever a unit raises is its caller's answer
+        transaction.drop()
+        job.refusal = refusal
+    return False
 
 
 def _is_open(connection: Connection) -> bool:
@@ -346,32 +352,33 @@ def _sqlstate(error: SQLAlchemyError) -> str | None:
 def _add_stored(connection: Connection, stored: Counter[str]) -> None:
     # In key order, and after all units: one that waits for a task while an earlier one keeps its
     # tenant's row would wait for whoever has the task and waits for the row.
-    for tenant, by in sorted(stored.items()):
-        if by:
-            new = _insert(connection, tenant_storage).values(tenant=tenant, stored_bytes=by)
-            connection.execute(
-                new.on_conflict_do_update(
-                    index_elements=["tenant"],
-                    set_={
-                        "stored_bytes": tenant_storage.c.stored_bytes + new.excluded.stored_bytes
-                    },
-                )
-            )
+    _upsert(
+        connection,
+        tenant_storage.c.stored_bytes,
+        [{"tenant": tenant, "stored_bytes": by} for tenant, by in sorted(stored.items()) if by],
+    )
 
 
 def _add_totals(connection: Connection, counts: Counter[tuple[str, str, str]]) -> None:
     # In key order, and after everything else: no two transactions wait for each other's counts.
-    for (tenant, collection, status), by in sorted(counts.items()):
-        if by:
-            new = _insert(connection, totals).values(
-                tenant=tenant, collection=collection, status=status, n=by
-            )
-            connection.execute(
-                new.on_conflict_do_update(
-                    index_elements=["tenant", "collection", "status"],
-                    set_={"n": totals.c.n + new.excluded.n},
-                )
-            )
+    _upsert(
+        connection,
+        totals.c.n,
+        [
+            {"tenant": tenant, "collection": collection, "status": status, "n": by}
+            for (tenant, collection, status), by in sorted(counts.items())
+            if by
+        ],
+    )
+
+
+def _upsert(connection: Connection, kept: Column[int], rows: list[Values]) -> None:
+    """Add to the kept number of each row, or begin with it."""
+    if rows:
+        new = insert(connection, kept.table)
+        added = {kept.name: kept + new.excluded[kept.name]}
+        keys = [column.name for column in kept.table.primary_key]
+        connection.execute(new.on_conflict_do_update(index_elements=keys, set_=added), rows)
 
 
 def _refuse(batch: list[_Job[Any]], error: Exception) -> None:
@@ -381,7 +388,8 @@ def _refuse(batch: list[_Job[Any]], error: Exception) -> None:
 
 
 def _refusal(error: Exception) -> Exception:
-    if isinstance(error, (IntegrityError, ProgrammingError, DataError)):
+    # The last is the class of all, alone where the database was not even asked.
+    if isinstance(error, _OURS) or type(error) is StatementError:
         return error  # a fault of ours, not of the database
     _log.warning("database_unavailable", error=type(error).__name__)
     return Unavailable()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.queries import JobQuery
 
@@ -72,7 +72,7 @@ def fetch_page(connection: Connection, tenant: str, query: JobQuery) -> Page[Job
         *lists.one_of(_columns.id, query.ids),
         *lists.one_of(_columns.number, query.numbers),
     ]
-    conditions = [_columns.tenant == tenant, *narrow]
+    conditions = [lists.equal(_columns.tenant, tenant), *narrow]
 
     def total() -> int:
         if narrow:

@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, FromClause, and_, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 
+from services.api.db.lookups import padded
 from services.api.db.tables import totals
 from services.api.domain.page import Page
 from services.api.domain.queries import key_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import BindParameter, Connection, Row, Select
 
     from services.api.domain.queries import Order, Position, Slice
 
 T = TypeVar("T")
 
 
-def one_of(column: ColumnElement[Any], values: Collection[Any] | None) -> list[ColumnElement[bool]]:
-    """The condition that a column is one of some values; none when they are not given."""
-    return [] if values is None else [column.in_(values)]
+class Condition(NamedTuple):
+    """What every row of a list is: that a column ``is`` a value, or is ``among`` some.
+
+    Without either it says what is the same for every list.
+    """
+
+    element: ColumnElement[Any]
+    is_: Any = None
+    among: Collection[Any] | None = None
+    fixed: bool = False
+
+
+def equal(column: ColumnElement[Any], value: Any) -> Condition:
+    """That a column is a value."""
+    return Condition(column, is_=value)
+
+
+def one_of(column: ColumnElement[Any], values: Collection[Any] | None) -> list[Condition]:
+    """That a column is one of some values; nothing when they are not given."""
+    return [] if values is None else [Condition(column, among=values)]
+
+
+def always(element: ColumnElement[bool]) -> Condition:
+    """What is the same for every list."""
+    return Condition(element, fixed=True)
 
 
 def fetch_one(
@@ -42,7 +76,7 @@ def exists(connection: Connection, table: FromClause, *conditions: ColumnElement
 def fetch_page(
     connection: Connection,
     table: FromClause,
-    conditions: Sequence[ColumnElement[bool]],
+    conditions: Sequence[Condition],
     slice_: Slice,
     *,
     to_item: Callable[[Row[Any]], T],
@@ -53,24 +87,90 @@ def fetch_page(
     A page before a position is read backwards from there and turned around.
     """
     keys = key_fields(slice_.order)
-    backwards = slice_.before is not None and slice_.after is None
-    travel = tuple((name, down != backwards) for name, down in keys)
-    where = [*conditions]
-    if slice_.after is not None:
-        where.append(_beyond(table, keys, slice_.after))
-    if slice_.before is not None:
-        where.append(_beyond(table, tuple((name, not down) for name, down in keys), slice_.before))
-    rows = connection.execute(
-        select(table)
-        .where(*where)
-        .order_by(*(_directed(table, name, down) for name, down in travel))
-        .offset(slice_.skip or None)
-        .limit(slice_.limit + 1)
-    ).all()
+    after, before = slice_.after, slice_.before
+    sides = (after is not None, before is not None)
+    query = _page_query(table, _shapes(conditions), keys, sides)
+    values = {
+        **_values(conditions),
+        **_position(_AFTER, after),
+        **_position(_BEFORE, before),
+        "skip": slice_.skip,
+        "limit": slice_.limit + 1,
+    }
+    rows = connection.execute(query, values).all()
     items = [to_item(row) for row in rows[: slice_.limit]]
-    if backwards:
+    if before is not None and after is None:
         items.reverse()
     return Page(tuple(items), total(), len(rows) > slice_.limit)
+
+
+def count(connection: Connection, table: FromClause, conditions: Sequence[Condition]) -> int:
+    """Count the rows of a narrow selection, by its index."""
+    query = _count_query(table, _shapes(conditions))
+    return int(connection.execute(query, _values(conditions)).scalar_one())
+
+
+_Shape = tuple[ColumnElement[Any], bool, bool]
+_AFTER, _BEFORE = "after", "before"
+
+
+def _shapes(conditions: Sequence[Condition]) -> tuple[_Shape, ...]:
+    """What the statement depends on: not the values."""
+    return tuple((each.element, each.among is not None, each.fixed) for each in conditions)
+
+
+def _values(conditions: Sequence[Condition]) -> dict[str, Any]:
+    return {
+        f"is_{index}": each.is_ if each.among is None else _among(each.among)
+        for index, each in enumerate(conditions)
+        if not each.fixed
+    }
+
+
+def _among(values: Collection[Any]) -> Sequence[Any]:
+    return padded(values) if values else []
+
+
+def _position(side: str, position: Position | None) -> dict[str, Any]:
+    return {f"{side}_{depth}": value for depth, value in enumerate(position or ())}
+
+
+# Building a statement, and finding out that it is one that was compiled before, costs more than
+# asking the database: those of the usual lists are kept.
+@lru_cache(maxsize=512)
+def _page_query(
+    table: FromClause, shapes: tuple[_Shape, ...], keys: Order, sides: tuple[bool, bool]
+) -> Select[Any]:
+    after, before = sides
+    backwards = before and not after
+    where = [*_where(shapes)]
+    if after:
+        where.append(_beyond(table, keys, _AFTER))
+    if before:
+        where.append(_beyond(table, tuple((name, not down) for name, down in keys), _BEFORE))
+    return (
+        select(table)
+        .where(*where)
+        .order_by(*(_directed(table, name, down != backwards) for name, down in keys))
+        .offset(bindparam("skip", type_=BigInteger))
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+@lru_cache(maxsize=512)
+def _count_query(table: FromClause, shapes: tuple[_Shape, ...]) -> Select[Any]:
+    return select(func.count()).select_from(table).where(*_where(shapes))
+
+
+def _where(shapes: tuple[_Shape, ...]) -> Iterator[ColumnElement[bool]]:
+    for index, (element, is_list, is_fixed) in enumerate(shapes):
+        name = f"is_{index}"
+        if is_fixed:
+            yield element
+        elif is_list:
+            yield element.in_(bindparam(name, expanding=True))
+        else:
+            yield element == bindparam(name)
 
 
 def _directed(table: FromClause, name: str, down: bool) -> ColumnElement[Any]:  # noqa: FBT001 - a pair
@@ -78,31 +178,32 @@ def _directed(table: FromClause, name: str, down: bool) -> ColumnElement[Any]:  
     return column.desc() if down else column.asc()
 
 
-def _beyond(table: FromClause, keys: Order, position: Position) -> ColumnElement[bool]:
+def _beyond(table: FromClause, keys: Order, side: str) -> ColumnElement[bool]:
     """The rows that come after a position: later in one field, equal in those before it."""
+    bounds: list[BindParameter[Any]] = [bindparam(f"{side}_{depth}") for depth in range(len(keys))]
     cases = []
     for depth, (name, down) in enumerate(keys):
-        equal = [table.c[n] == position[i] for i, (n, _) in enumerate(keys[:depth])]
-        column = table.c[name]
-        cases.append(and_(*equal, column < position[depth] if down else column > position[depth]))
+        equals = [table.c[n] == bounds[i] for i, (n, _) in enumerate(keys[:depth])]
+        column, bound = table.c[name], bounds[depth]
+        cases.append(and_(*equals, column < bound if down else column > bound))
     return or_(*cases)
 
 
-def count(
-    connection: Connection, table: FromClause, conditions: Sequence[ColumnElement[bool]]
-) -> int:
-    """Count the rows of a narrow selection, by its index."""
-    counted = select(func.count()).select_from(table).where(*conditions)
-    return connection.execute(counted).scalar_one()
+_KEPT = select(func.coalesce(func.sum(totals.c.n), 0)).where(
+    totals.c.tenant == bindparam("tenant"),
+    totals.c.collection.in_(bindparam("collections", expanding=True)),
+)
+_KEPT_OF = _KEPT.where(totals.c.status.in_(bindparam("statuses", expanding=True)))
 
 
 def kept_total(
-    connection: Connection, tenant: str, collection: str, statuses: Collection[str] | None = None
+    connection: Connection,
+    tenant: str,
+    *collections: str,
+    statuses: Collection[str] | None = None,
 ) -> int:
-    """The kept count of a tenant's collection, or of some of its statuses."""
-    kept = select(func.coalesce(func.sum(totals.c.n), 0)).where(
-        totals.c.tenant == tenant,
-        totals.c.collection == collection,
-        *one_of(totals.c.status, statuses),
-    )
-    return int(connection.execute(kept).scalar_one())
+    """The sum of the kept counts of a tenant's collections, or of some of their statuses."""
+    asked = {"tenant": tenant, "collections": collections}
+    if statuses is None:
+        return int(connection.execute(_KEPT, asked).scalar_one())
+    return int(connection.execute(_KEPT_OF, asked | {"statuses": [*statuses]}).scalar_one())

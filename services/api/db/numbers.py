@@ -13,11 +13,12 @@ from services.api.db.catalogue_tables import numbers
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
 
     RunAlone = Callable[[Callable[[Transaction], range]], Awaitable[range]]
 
 BLOCK = 50
+"""The first; each is twice the one before, up to a large one."""
 LARGE_BLOCK = 1000
 """For a unit that needs more than a block has: it makes 500 things at most."""
 
@@ -40,6 +41,7 @@ class Numbers:
     def __init__(self) -> None:
         """Begin with none."""
         self._left: dict[Key, range] = {}
+        self._sizes: dict[Key, int] = {}
         self._fetching: dict[Key, asyncio.Task[None]] = {}
 
     def next(self, key: Key) -> int:
@@ -63,8 +65,10 @@ class Numbers:
         await asyncio.shield(self._fetching[key])
 
     async def _take(self, key: Key, size: int, run_alone: RunAlone) -> None:
+        size = max(size, self._sizes.get(key, size))
         # What is left of the block before is never given: there are enough numbers.
         self._left[key] = await run_alone(lambda transaction: take_block(transaction, key, size))
+        self._sizes[key] = min(2 * size, LARGE_BLOCK)
 
     def _has_fetched(self, key: Key, done: asyncio.Task[None]) -> None:
         del self._fetching[key]

@@ -16,7 +16,7 @@ from services.api.domain.nouns import TRACKS
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
 
 
 def take(transaction: Transaction, tenant: str, collection_id: UUID) -> int:
@@ -28,7 +28,11 @@ def take(transaction: Transaction, tenant: str, collection_id: UUID) -> int:
     end = connection.execute(taken).scalar_one_or_none()
     if end is None:
         tracks = TABLES[TRACKS.collection]
-        inside = tracks.c.tenant == tenant, tracks.c.collection_id == collection_id
+        columns = tracks.c
+        inside = (
+            lists.equal(columns.tenant, tenant),
+            lists.equal(columns.collection_id, collection_id),
+        )
         first = lists.count(connection, tracks, inside) + 1
         new = transaction.insert(numbers).values(tenant=tenant, collection=key, next=first + 1)
         # Somebody else may have been the first meanwhile.

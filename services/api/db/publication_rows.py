@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row, Select
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.publishing import Rendition
     from services.api.domain.queries import PublicationQuery
@@ -156,7 +156,7 @@ def fetch_page(connection: Connection, tenant: str, query: PublicationQuery) -> 
         *lists.one_of(_columns.task_id, query.task_ids),
     ]
     conditions = [
-        _columns.tenant == tenant,
+        lists.equal(_columns.tenant, tenant),
         *narrow,
         *lists.one_of(_columns.status, query.statuses),
     ]
@@ -164,7 +164,7 @@ def fetch_page(connection: Connection, tenant: str, query: PublicationQuery) -> 
     def total() -> int:
         if narrow:
             return lists.count(connection, publications, conditions)
-        return lists.kept_total(connection, tenant, COLLECTION, query.statuses)
+        return lists.kept_total(connection, tenant, COLLECTION, statuses=query.statuses)
 
     page = lists.fetch_page(
         connection, publications, conditions, query, to_item=_to_bare, total=total

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row, Select
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.queries import PublishJobQuery
 
@@ -143,7 +143,7 @@ def fetch_page(connection: Connection, tenant: str, query: PublishJobQuery) -> P
         *lists.one_of(_columns.id, query.ids),
         *lists.one_of(_columns.number, query.numbers),
     ]
-    conditions = [_columns.tenant == tenant, *narrow]
+    conditions = [lists.equal(_columns.tenant, tenant), *narrow]
 
     def total() -> int:
         if narrow:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, text, update
 
 from services.api.db import lists
+from services.api.db.lookups import Lookup, pairs
 from services.api.db.rows import record_values, to_record
-from services.api.db.tables import records
-from services.api.domain.task import DOLBY_ATMOS
+from services.api.db.tables import IS_VALID_ATMOS, records
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.catalogue import Record
     from services.api.domain.page import Page
     from services.api.domain.queries import RecordQuery
@@ -77,17 +77,22 @@ def delete_of_task(transaction: Transaction, task_id: UUID) -> set[str]:
     return {row.blob_key for row in rows}
 
 
-def isrc_is_taken(connection: Connection, tenant: str, isrc: str, except_task: UUID | None) -> bool:
-    """Whether a valid Atmos record of another task holds the ISRC."""
-    conditions = [
-        records.c.tenant == tenant,
-        records.c.isrc == isrc,
-        records.c.master_type == DOLBY_ATMOS,
-        _is_valid,
-    ]
-    if except_task is not None:
-        conditions.append(records.c.task_id != except_task)
-    return lists.exists(connection, records, *conditions)
+_HOLDERS = select(records.c.tenant, records.c.isrc, records.c.task_id).where(
+    records.c.tenant.in_(bindparam("tenants", expanding=True)),
+    records.c.isrc.in_(bindparam("keys", expanding=True)),
+    text(IS_VALID_ATMOS),  # in the index's own words, and no parameter
+)
+
+
+def _holders(
+    connection: Connection, wanted: Sequence[tuple[str, str]]
+) -> Mapping[tuple[str, str], UUID]:
+    rows = connection.execute(_HOLDERS, pairs(wanted))
+    return {(tenant, isrc): task_id for tenant, isrc, task_id in rows}
+
+
+ISRC_HOLDERS = Lookup(_holders)
+"""The task whose valid Atmos record has a tenant's ISRC: there is one at most."""
 
 
 def find(connection: Connection, tenant: str, id_: UUID) -> Record | None:
@@ -104,12 +109,12 @@ def find_valid(connection: Connection, id_: UUID) -> Record | None:
 
 def fetch_page(connection: Connection, tenant: str, query: RecordQuery) -> Page[Record]:
     """A page of a tenant's valid records, oldest first."""
-    narrow: list[ColumnElement[bool]] = [
+    narrow = [
         *lists.one_of(records.c.id, query.ids),
         *lists.one_of(records.c.target_id, query.target_ids),
         *lists.one_of(records.c.isrc, query.isrcs),
     ]
-    conditions = [records.c.tenant == tenant, _is_valid, *narrow]
+    conditions = [lists.equal(records.c.tenant, tenant), lists.always(_is_valid), *narrow]
 
     def total() -> int:
         if narrow:

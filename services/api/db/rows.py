@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from services.api.db.tables import import_tasks
 from services.api.domain.catalogue import Record, Settings
 from services.api.domain.lifecycle import Status, due_stage
 from services.api.domain.task import Claim, Master, Progress, Target, Task
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from services.api.domain.work import Work
 
 Values = dict[str, Any]
+
+_TASK_COLUMNS = tuple(column.name for column in import_tasks.c)
+_WORK_FIELDS = (
+    *("id", "tenant", "generation", "version", "created_at", "updated_at", "due_at"),
+    *("attempts", "published", "last_failure", "traceparent"),
+)
+_TASK_FIELDS = (
+    *_WORK_FIELDS,
+    *("master_type", "source_uri", "isrc", "declared_md5", "format", "record_id"),
+    *("delivery_profile", "number", "source_upload_id", "precision"),
+    *("product_id", "distributor_id"),
+)
+_STATUSES = {str(status): status for status in Status}
 
 
 def work_values(work: Work) -> Values:
@@ -46,12 +60,8 @@ def work_values(work: Work) -> Values:
 
 def work_from(columns: Mapping[Any, Any], status: Status | PublicationStatus) -> Values:
     """The fields of what runs work on, of the values of its columns."""
-    same = (
-        *("id", "tenant", "generation", "version", "created_at", "updated_at", "due_at"),
-        *("attempts", "published", "last_failure", "traceparent"),
-    )
     return {
-        **{name: columns[name] for name in same},
+        **{name: columns[name] for name in _WORK_FIELDS},
         "status": status,
         "claim": _claim(columns),
         "progress": _progress(columns, status),
@@ -86,30 +96,25 @@ def task_values(task: Task) -> Values:
 
 
 def to_task(row: Row[Any]) -> Task:
-    """The task of a row."""
-    return task_from(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    """The task of a whole row."""
+    # Many times as fast to read from as the row's own mapping.
+    return task_from(dict(zip(_TASK_COLUMNS, row, strict=True)))
 
 
 def task_from(columns: Mapping[Any, Any]) -> Task:
     """The task of the values of its columns."""
-    return Task(
-        **work_from(columns, Status(columns["status"])),
-        master_type=columns["master_type"],
-        source_uri=columns["source_uri"],
-        isrc=columns["isrc"],
-        target=_target(columns),
-        declared_md5=columns["declared_md5"],
-        master=_master(columns),
-        format=columns["format"],
-        record_id=columns["record_id"],
-        delivery_profile=columns["delivery_profile"],
-        has_report=bool(columns["has_report"]),
-        number=columns["number"],
-        source_upload_id=columns["source_upload_id"],
-        precision=columns["precision"],
-        product_id=columns["product_id"],
-        distributor_id=columns["distributor_id"],
-    )
+    status = _STATUSES[columns["status"]]
+    fields = {name: columns[name] for name in _TASK_FIELDS}
+    fields |= {
+        "status": status,
+        "claim": _claim(columns),
+        "progress": _progress(columns, status),
+        "problems": tuple(columns["problems"]),
+        "target": _target(columns),
+        "master": _master(columns),
+        "has_report": bool(columns["has_report"]),
+    }
+    return Task(**fields)
 
 
 def record_values(record: Record) -> Values:

@@ -14,7 +14,7 @@ from services.api.domain.catalogue import Settings
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
 
 _tenant = tenant_settings.c.tenant
 

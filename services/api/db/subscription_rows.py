@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.queries import SubscriptionQuery
 
@@ -116,12 +116,15 @@ def secret(connection: Connection, tenant: str, id_: UUID) -> bytes | None:
 
 def count(connection: Connection, tenant: str) -> int:
     """How many a tenant has."""
-    return lists.count(connection, subscriptions, [subscriptions.c.tenant == tenant])
+    return lists.count(connection, subscriptions, [lists.equal(subscriptions.c.tenant, tenant)])
 
 
 def fetch_page(connection: Connection, tenant: str, query: SubscriptionQuery) -> Page[Subscription]:
     """A page of a tenant's subscriptions, oldest first."""
-    conditions = [subscriptions.c.tenant == tenant, *lists.one_of(subscriptions.c.id, query.ids)]
+    conditions = [
+        lists.equal(subscriptions.c.tenant, tenant),
+        *lists.one_of(subscriptions.c.id, query.ids),
+    ]
     return lists.fetch_page(
         connection,
         subscriptions,

@@ -140,7 +140,7 @@ source_headers = Table(
 )
 
 _VALID = "superseded_at IS NULL"
-_VALID_ATMOS = f"{_VALID} AND master_type = '{DOLBY_ATMOS}'"
+IS_VALID_ATMOS = f"{_VALID} AND master_type = '{DOLBY_ATMOS}'"
 
 records = Table(
     "records",
@@ -177,8 +177,8 @@ records = Table(
         "tenant",
         "isrc",
         unique=True,
-        sqlite_where=text(_VALID_ATMOS),
-        postgresql_where=text(_VALID_ATMOS),
+        sqlite_where=text(IS_VALID_ATMOS),
+        postgresql_where=text(IS_VALID_ATMOS),
     ),
     Index(
         "uq_records_valid_task",

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import bindparam, delete, select, text, update
 from uuid_utils.compat import uuid7
 
 from services.api import signals
 from services.api.db import delivery_rows, lists
 from services.api.db.catalogue_rows import Home, rows_of
+from services.api.db.lookups import Lookup
 from services.api.db.rows import task_values, to_task
 from services.api.db.tables import IS_FAILED, import_tasks, outbox, records, tombstones
 from services.api.domain.lifecycle import FAILED, Status
@@ -24,13 +25,13 @@ from services.api.domain.subscriptions import Event, event_body
 from services.api.domain.task import MASTER_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.queries import TaskQuery
     from services.api.domain.task import Task
@@ -68,7 +69,7 @@ class TaskRows:
 
     def insert(self, transaction: Transaction, task: Task) -> None:
         """Add a task."""
-        transaction.connection.execute(import_tasks.insert().values(**task_values(task)))
+        transaction.add(import_tasks, task_values(task))
         _count(transaction, task, 1)
         self._tell(transaction, task)
 
@@ -122,15 +123,14 @@ class TaskRows:
         self, transaction: Transaction, task: Task, status: str, now: datetime
     ) -> None:
         id_, type_, deleted = uuid7(), EVENT_TYPE.format(status=status), status == DELETED
-        transaction.connection.execute(
-            outbox.insert().values(
-                id=id_,
-                subject=EVENT_SUBJECT.format(tenant=task.tenant, status=status),
-                type=type_,
-                payload=self.encode(task, deleted=deleted, now=now),
-                time=now,
-            )
-        )
+        row = {
+            "id": id_,
+            "subject": EVENT_SUBJECT.format(tenant=task.tenant, status=status),
+            "type": type_,
+            "payload": self.encode(task, deleted=deleted, now=now),
+            "time": now,
+        }
+        transaction.add(outbox, row)
         transaction.notify(signals.OUTBOX)
 
         def event() -> Event:
@@ -138,6 +138,17 @@ class TaskRows:
             return Event(id=id_, type=type_, body=body)
 
         delivery_rows.tell(transaction, task.tenant, type_, event)
+
+
+def _fetch(connection: Connection, wanted: Sequence[UUID]) -> Mapping[UUID, Task]:
+    rows = connection.execute(_BY_IDS, {"ids": wanted})
+    return {row.id: to_task(row) for row in rows}
+
+
+_BY_IDS = select(import_tasks).where(import_tasks.c.id.in_(bindparam("ids", expanding=True)))
+
+TASKS = Lookup(_fetch)
+"""The task with an id, whichever tenant's."""
 
 
 def find(connection: Connection, tenant: str, id_: UUID) -> Task | None:
@@ -169,7 +180,7 @@ def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Ta
         *lists.one_of(columns.product_id, products),
     ]
     conditions = [
-        columns.tenant == tenant,
+        lists.equal(columns.tenant, tenant),
         *narrow,
         *lists.one_of(columns.status, query.statuses),
         *lists.one_of(columns.distributor_id, distributors),
@@ -182,11 +193,11 @@ def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Ta
         if distributors is not None:
             types, kept = query.master_types or MASTER_TYPES, [each.hex for each in distributors]
             names = [OF_DISTRIBUTOR.format(master_type=each) for each in types]
-            return sum(lists.kept_total(connection, tenant, name, kept) for name in names)
+            return lists.kept_total(connection, tenant, *names, statuses=kept)
         collections = [COLLECTION]
         if query.master_types is not None:
             collections = [OF_TYPE.format(master_type=each) for each in query.master_types]
-        return sum(lists.kept_total(connection, tenant, c, query.statuses) for c in collections)
+        return lists.kept_total(connection, tenant, *collections, statuses=query.statuses)
 
     return lists.fetch_page(
         connection, import_tasks, conditions, query, to_item=to_task, total=total
@@ -224,7 +235,7 @@ def rehome(transaction: Transaction, tenant: str, link: str, id_: UUID, home: Ho
 
 def count_waiting(connection: Connection, tenant: str) -> int:
     """How many tasks of a tenant wait for their first attempt, by the kept count."""
-    return lists.kept_total(connection, tenant, COLLECTION, [Status.PENDING])
+    return lists.kept_total(connection, tenant, COLLECTION, statuses=[Status.PENDING])
 
 
 def _count(transaction: Transaction, task: Task, by: int) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.queries import UploadQuery
 
@@ -134,7 +134,7 @@ def fetch_page(connection: Connection, tenant: str, query: UploadQuery) -> Page[
         *lists.one_of(uploads.c.id, query.ids),
         *lists.one_of(uploads.c.state, query.states),
     ]
-    conditions = [uploads.c.tenant == tenant, *narrow]
+    conditions = [lists.equal(uploads.c.tenant, tenant), *narrow]
 
     def total() -> int:
         if narrow:

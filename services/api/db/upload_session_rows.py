@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row, Select
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.queries import UploadSessionQuery
 
@@ -74,7 +74,7 @@ def fetch_page(
         *lists.one_of(_columns.collection_id, query.collections),
         *lists.one_of(_columns.creator_id, query.creators),
     ]
-    conditions = [_columns.tenant == tenant, *narrow]
+    conditions = [lists.equal(_columns.tenant, tenant), *narrow]
 
     def total() -> int:
         if narrow:

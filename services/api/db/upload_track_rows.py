@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.queries import UploadTrackQuery
 
@@ -100,7 +100,7 @@ def fetch_page(connection: Connection, tenant: str, query: UploadTrackQuery) -> 
         *lists.one_of(seen.c.id, query.ids),
         *lists.one_of(seen.c.upload_id, query.upload_ids),
     ]
-    conditions = [seen.c.tenant == tenant, *narrow]
+    conditions = [lists.equal(seen.c.tenant, tenant), *narrow]
 
     def total() -> int:
         if narrow:

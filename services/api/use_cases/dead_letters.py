@@ -14,7 +14,8 @@ from services.api.db.tables import dead_letters
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 MAX_KEPT = 1000

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal
     from services.api.domain.subscriptions import Delivery, Event

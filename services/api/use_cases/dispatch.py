@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table, Update
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.silence import Silence
 
 MAX_BACKOFF = timedelta(minutes=1)
@@ -83,7 +84,7 @@ class Dispatch:
         self, transaction: Transaction, table: Table, batch: Sequence[Due], now: datetime
     ) -> None:
         free = set(
-            transaction.connection.scalars(
+            transaction.unguarded.scalars(
                 select(table.c.id)
                 .where(table.c.id.in_([due.task_id for due in batch]))
                 .order_by(table.c.id)
@@ -101,7 +102,7 @@ class Dispatch:
             if due.task_id in free
         ]
         if changes:
-            transaction.connection.execute(_moving_on(table), changes)
+            transaction.unguarded.execute(_moving_on(table), changes)
 
     def _wait(self, published: int) -> timedelta:
         return min(self.base * (2 << min(published, 10)), MAX_BACKOFF)

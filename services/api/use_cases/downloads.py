@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.outcomes import Go
     from services.api.domain.storage import Caps
     from services.api.domain.task import Finding, Task

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from uuid_utils.compat import uuid7
 
-from services.api.db import audit_rows, daily_rows, record_rows, task_rows
-from services.api.db.catalogue_rows import Home, pin_home, rows_of
+from services.api.db import audit_rows, daily_rows, task_rows
+from services.api.db.catalogue_rows import HOMES, Home
+from services.api.db.record_rows import ISRC_HOLDERS
 from services.api.domain import changes
 from services.api.domain.changes import UNSET, NewTask, TaskChange, Unset
 from services.api.domain.errors import (
@@ -24,9 +25,9 @@ from services.api.domain.errors import (
 )
 from services.api.domain.headers import SourceHeaders
 from services.api.domain.lifecycle import Status
-from services.api.domain.nouns import TARGETS
 from services.api.domain.queries import TaskQuery
 from services.api.domain.task import DOLBY_ATMOS, MASTER_TYPES, PRECISIONS, Target, Task
+from services.api.domain.values import parse_isrc
 from services.api.use_cases import masters, sources
 from services.api.use_cases.fields import Reader
 from services.api.use_cases.found import at_version, found
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from uuid import UUID
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.lookups import Ask
     from services.api.db.task_rows import TaskRows
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal
     from services.api.domain.uploads import Upload
@@ -110,7 +113,8 @@ class ImportTasks:
         """
         unit = self.creating(who, fields, required=required)
         asked = ("importTasks", "create", *self.told(fields))
-        return await run_one_once(self.executor, who, options, asked, unit)
+        asks = _asks(who.tenant, fields)
+        return await run_one_once(self.executor, who, options, asked, unit, asks)
 
     async def batch_create(
         self,
@@ -128,13 +132,14 @@ class ImportTasks:
         units = [self.creating(who, fields, required=required) for fields in batch]
         all_of_them = in_order([_whatever_came_before(unit) for unit in units])
         asked = ("importTasks.batchCreate", *map(self.told, batch))
-        return await run_once(self.executor, who, options, asked, all_of_them)
+        asks = [ask for fields in batch for ask in _asks(who.tenant, fields)]
+        return await run_once(self.executor, who, options, asked, all_of_them, asks)
 
     async def get(self, who: Principal, id_: UUID) -> Task:
         """One task, as it was last committed. Raises NotFound."""
         who.require("tasks:read")
-        task = await self.executor.read(lambda c: task_rows.find(c, who.tenant, id_))
-        return self._found(task, id_)
+        task = await self.executor.find(task_rows.TASKS, id_)
+        return self._found(task if task and task.tenant == who.tenant else None, id_)
 
     async def list(self, who: Principal, query: TaskQuery) -> Page[Task]:
         """A page of the tenant's tasks, oldest first unless ordered otherwise."""
@@ -348,7 +353,7 @@ class ImportTasks:
             and isrc != (before and before.isrc)
             # Only Atmos masters have their ISRC alone.
             and (present or _type_of(fields)) == DOLBY_ATMOS
-            and record_rows.isrc_is_taken(transaction.connection, who.tenant, isrc, id_)
+            and transaction.find(ISRC_HOLDERS, (who.tenant, isrc)) not in {None, id_}
         ):
             reader.refuse(*_ISRC_TAKEN)
         reader.finish()
@@ -366,15 +371,25 @@ def _type_of(fields: TaskFields) -> str:
     return DOLBY_ATMOS if isinstance(fields.master_type, Unset) else str(fields.master_type)
 
 
+def _asks(tenant: str, fields: TaskFields) -> list[Ask]:
+    """What a new task with these fields needs to know of the database."""
+    asks: list[Ask] = []
+    isrc = parse_isrc(fields.isrc) if isinstance(fields.isrc, str) else None
+    if isrc is not None:
+        asks.append((ISRC_HOLDERS, (tenant, isrc)))
+    if isinstance(fields.target, Target):
+        asks.append((HOMES, (tenant, fields.target)))
+    return asks
+
+
 def _pin_target(transaction: Transaction, tenant: str, target: Target | None) -> Home:
     """Keep the target, and where it belongs. Raises RelatedNotFound."""
     if target is None:
         return Home(None, None)
-    known = target.type in TARGETS
-    item = rows_of(target.type).pin(transaction, tenant, target.id) if known else None
-    if item is None:
+    home = transaction.find(HOMES, (tenant, target))
+    if home is None:
         raise RelatedNotFound("target", target.type, target.id)
-    return pin_home(transaction, item)
+    return home
 
 
 def _replace_record(transaction: Transaction, task: Task, now: datetime) -> Task:

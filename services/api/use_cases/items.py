@@ -34,7 +34,8 @@ from services.api.use_cases.options import AT_ONCE, Options
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.nouns import Field
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal

@@ -10,7 +10,7 @@ from services.api.domain.lifecycle import Status
 from services.api.domain.upload_tracks import MASTER_TYPES
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.task import Finding, Task
 
 _WAITED_FOR = frozenset(MASTER_TYPES.values())

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.files import File
     from services.api.domain.principal import Principal
     from shared.blobs.base import BlobStore

@@ -20,8 +20,8 @@ from services.api.use_cases import job_ends
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from services.api.db.executor import Transaction
     from services.api.db.task_rows import TaskRows
+    from services.api.db.transactions import Transaction
     from services.api.domain.keeping import Age
     from services.api.domain.task import Master, Task
 

@@ -17,10 +17,12 @@ from services.api.domain.upload_tracks import UploadTrack
 from services.api.domain.uploads import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.lookups import Ask
     from services.api.db.snapshots import Thing
+    from services.api.db.transactions import Transaction
     from services.api.domain.principal import Principal
     from services.api.use_cases.options import Options
 
@@ -53,14 +55,15 @@ WRITE_SCOPES: Mapping[type, str] = {
 }
 
 
-async def run_once(
+async def run_once(  # noqa: PLR0917 - the last is a hint that few give
     executor: Executor,
     who: Principal,
     options: Options,
     request: object,
     unit: Callable[[Transaction], T],
+    asks: Sequence[Ask] = (),
 ) -> T:
-    """Run a unit as the options say.
+    """Run a unit, which ``asks`` for something, as the options say.
 
     ``request`` is what was asked for; with the same key only its like gets the first answer again,
     anything else raises KeyReused. Whoever may not make such a change is not given it either:
@@ -69,7 +72,7 @@ async def run_once(
     if options.validate_only:
         return await executor.try_out(unit)
     if not options.key:
-        return await executor.write(unit)
+        return await executor.write(unit, asks)
     fingerprint = hashlib.sha256(repr(request).encode()).hexdigest()
 
     def once(transaction: Transaction) -> T:
@@ -78,25 +81,26 @@ async def run_once(
             return cast("T", tuple(_again(who, snapshots.load(each)) for each in kept))
         items = unit(transaction)
         answer = [snapshots.dump(item) for item in items]
-        idempotency_rows.settle(transaction, who.tenant, options.key, answer)
+        idempotency_rows.settle(transaction, who.tenant, options.key, fingerprint, answer)
         return items
 
-    return await executor.write(once)
+    return await executor.write(once, [(idempotency_rows.KEYS, (who.tenant, options.key)), *asks])
 
 
-async def run_one_once(
+async def run_one_once(  # noqa: PLR0917 - as there
     executor: Executor,
     who: Principal,
     options: Options,
     request: object,
     unit: Callable[[Transaction], One],
+    asks: Sequence[Ask] = (),
 ) -> One:
     """Run a unit that gives one item, as ``run_once``."""
 
     def alone(transaction: Transaction) -> tuple[One]:
         return (unit(transaction),)
 
-    (item,) = await run_once(executor, who, options, request, alone)
+    (item,) = await run_once(executor, who, options, request, alone, asks)
     return item
 
 

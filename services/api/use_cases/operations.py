@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from services.api.db.executor import Transaction
+from services.api.db.transactions import Transaction
 from services.api.domain.errors import OperationRefused, Refusal
 from services.api.use_cases.once import run_once
 from services.api.use_cases.options import AT_ONCE, Options

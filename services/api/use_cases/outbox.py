@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Outbox:
                 outbox.c.payload,
                 outbox.c.time,
             )
-            rows = transaction.connection.execute(
+            rows = transaction.unguarded.execute(
                 select(*columns)
                 .where(free)
                 .order_by(outbox.c.id)
@@ -60,7 +61,7 @@ class Outbox:
             )
             events = tuple(OutboxEvent(**row._mapping) for row in rows)  # noqa: SLF001 - public
             ids = [event.id for event in events]
-            transaction.connection.execute(
+            transaction.unguarded.execute(
                 update(outbox).where(outbox.c.id.in_(ids)).values(taken_until=now + self.taken_for)
             )
             return events
@@ -71,6 +72,6 @@ class Outbox:
         """Strike events that the broker has."""
 
         def unit(transaction: Transaction) -> None:
-            transaction.connection.execute(delete(outbox).where(outbox.c.id.in_(ids)))
+            transaction.unguarded.execute(delete(outbox).where(outbox.c.id.in_(ids)))
 
         await self.executor.write(unit)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.publishing import Publication
     from services.api.domain.silence import Silence
     from services.api.use_cases.downloads import Downloads

@@ -37,7 +37,8 @@ from services.api.use_cases.settings import usual_master_type
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.catalogue import Track
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.publishing import Publication
     from services.api.domain.queries import PublishJobQuery

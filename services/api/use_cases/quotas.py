@@ -11,7 +11,8 @@ from services.api.domain.principal import ADMIN, TENANT, Principal
 from services.api.use_cases.tokens import OPERATOR
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
 
 NAME = "settings"
 

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
     from services.api.db.task_rows import TaskRows
+    from services.api.db.transactions import Transaction
     from services.api.domain.keeping import Keep
 
     Forget = Callable[[Transaction, datetime, int], int]

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
     from services.api.db.task_rows import TaskRows
+    from services.api.db.transactions import Transaction
     from services.api.domain.keeping import Age
     from services.api.use_cases.downloads import Downloads
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.subscriptions import Subscription
     from services.api.use_cases.signing import SigningSecrets
 

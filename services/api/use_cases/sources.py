@@ -12,7 +12,7 @@ from services.api.domain.lifecycle import FAILED
 from services.api.domain.uploads import COLLECTION, KINDS, UploadState
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.changes import TaskChange
     from services.api.domain.task import Master, Task
     from services.api.domain.uploads import Upload

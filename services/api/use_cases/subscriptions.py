@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal
     from services.api.domain.queries import SubscriptionQuery

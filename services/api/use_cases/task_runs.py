@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from services.api.db.executor import Transaction
     from services.api.db.task_rows import TaskRows
+    from services.api.db.transactions import Transaction
     from services.api.domain.keeping import Age
     from services.api.domain.silence import Silence
     from services.api.domain.task import Task

@@ -14,7 +14,8 @@ from services.api.db.tables import tokens
 from services.api.domain.errors import Unavailable
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
 
 COARSE = timedelta(minutes=1)
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from services.api.db import audit_rows
+from services.api.db.lookups import Lookup
 from services.api.db.tables import tokens
 from services.api.domain.errors import (
     InvalidFields,
@@ -26,11 +27,12 @@ from services.api.domain.principal import ADMIN, SCOPES, TENANT, Principal
 from services.api.use_cases.token_use import TokenUse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
 
 Verify = Callable[[str], Awaitable[Principal]]
 
@@ -38,6 +40,17 @@ OPERATOR = "operator"
 """In the audit log: whoever can run programs at the database."""
 
 _TOKEN = re.compile(r"sd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+_BY_KEY_IDS = select(tokens).where(tokens.c.key_id.in_(bindparam("key_ids", expanding=True)))
+
+
+def _fetch(connection: Connection, wanted: Sequence[str]) -> Mapping[str, Row[Any]]:
+    rows = connection.execute(_BY_KEY_IDS, {"key_ids": wanted})
+    return {row.key_id: row for row in rows}
+
+
+_TOKENS = Lookup(_fetch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +97,7 @@ class Tokens:
         return await self.verify(token)
 
     async def _authenticate_key(self, key_id: str, secret: str) -> Principal:
-        def query(connection: Connection) -> Row[Any] | None:
-            return connection.execute(select(tokens).where(tokens.c.key_id == key_id)).one_or_none()
-
-        row = await self.executor.read(query)
+        row = await self.executor.find(_TOKENS, key_id)
         # An unknown key costs a comparison too, so that time does not tell which keys exist.
         known = row.secret_sha256 if row else _digest("")
         if (

@@ -10,7 +10,7 @@ from services.api.domain.upload_tracks import COLLECTION
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.principal import Principal
     from services.api.domain.upload_tracks import UploadTrack
     from services.api.use_cases.import_tasks import ImportTasks

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.catalogue import Track
     from services.api.domain.page import Page
     from services.api.domain.principal import Principal

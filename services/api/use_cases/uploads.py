@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from services.api.domain.changes import NewTask
     from services.api.domain.links import Signer
     from services.api.domain.page import Page

@@ -18,7 +18,7 @@ from services.api.secrets import SecretKeys, Unreadable
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.task import Task
 
 __all__ = ["Unreadable", "Vault"]

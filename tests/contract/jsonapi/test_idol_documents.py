@@ -17,7 +17,7 @@ from tests.support.idol import TASKS, TYPES, URL, a_shelf, new_task
 from tests.support.jsonapi import MEDIA_TYPE
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.task import Task
     from tests.support.core import Core
     from tests.support.jsonapi import Client

@@ -13,7 +13,7 @@ from tests.support.letters import letter, touch
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ROWS = 60
+ROWS = 120
 
 
 async def test_a_deadlock_is_met_once_and_not_by_every_unit_of_a_commit(database_url: str) -> None:

@@ -21,7 +21,7 @@ from services.api.signals import Signals
 from tests.support.letters import count, letter
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from tests.support.core import Core
 
 

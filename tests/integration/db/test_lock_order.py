@@ -14,7 +14,7 @@ from services.api.signals import Signals
 from tests.support.letters import letter, touch
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
 
 TENANT = "t"
 

@@ -22,7 +22,7 @@ from services.api.use_cases.import_tasks import TaskFields
 from tests.support.core import a_principal, open_core
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from tests.support.core import Core
     from tests.support.postgres import PostgresServer
 

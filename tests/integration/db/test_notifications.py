@@ -17,7 +17,7 @@ from services.api.use_cases import watching
 from tests.support.core import a_principal
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from tests.support.core import Core
 
 LIMIT = 20.0

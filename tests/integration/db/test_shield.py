@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.support.letters import letter, written
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from tests.support.core import Core
 
 

@@ -18,7 +18,8 @@ from tests.support.letters import count, letter, touch, written
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from services.api.db.executor import Executor, Transaction
+    from services.api.db.executor import Executor
+    from services.api.db.transactions import Transaction
     from tests.support.core import Core
 
 

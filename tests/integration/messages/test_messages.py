@@ -41,7 +41,7 @@ from tests.support.scripted import Quick, ScriptedStage, working
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.runs import Outcome as DomainOutcome
     from services.api.domain.runs import Run
     from shared.bus.bus import Bus

@@ -18,7 +18,7 @@ from tests.support.core import a_principal, open_core
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from tests.support.core import Core
 
 WHO = a_principal()

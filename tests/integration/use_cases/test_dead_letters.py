@@ -11,7 +11,7 @@ from services.api.db.tables import dead_letters
 from services.api.use_cases.dead_letters import MAX_KEPT, MAX_PAYLOAD_BYTES
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from tests.support.core import Core
 
 

@@ -16,7 +16,7 @@ from services.api.use_cases.options import Options
 from tests.support.core import a_principal
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.principal import Principal
     from services.api.use_cases.operations import Operation
     from tests.support.core import Core

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from services.api.db.tables import outbox
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from tests.support.core import Core
 
 

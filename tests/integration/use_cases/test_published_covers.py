@@ -19,7 +19,7 @@ from tests.support.core import MD5, a_principal
 from tests.support.publishing import a_draft, a_job
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.task import Task
     from tests.support.core import Core
 

@@ -38,7 +38,7 @@ from tests.support.core import PACKED, Core, a_principal, open_core
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from services.api.domain.principal import Principal
     from services.api.domain.task import Task
 

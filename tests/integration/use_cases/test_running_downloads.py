@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
 
 
 @pytest.fixture(params=[1, 2])

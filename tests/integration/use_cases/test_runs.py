@@ -27,7 +27,7 @@ from services.api.use_cases.import_tasks import TaskFields
 from tests.support.core import FORMAT, a_principal
 
 if TYPE_CHECKING:
-    from services.api.db.executor import Transaction
+    from services.api.db.transactions import Transaction
     from tests.support.core import Core
 
 WHO = a_principal()

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from services.api.db.engine import open_engines
-from services.api.db.executor import Transaction
 from services.api.db.tables import idempotency_keys, subscriptions
+from services.api.db.transactions import Flight, Transaction
 from services.api.domain.errors import (
     EtagMismatch,
     InvalidFields,
@@ -135,7 +135,7 @@ async def test_two_replicas_do_not_both_make_the_last_one(
     replica = open_engines(database_url)
     try:
         async with replica.write.connect() as connection:
-            await connection.run_sync(lambda c: unit(Transaction(c)))
+            await connection.run_sync(lambda c: unit(Transaction(Flight(c))))
             late = asyncio.create_task(_subscribe(any_core))
             await asyncio.wait({late}, timeout=0.5)
             await connection.commit()
