@@ -1,13 +1,23 @@
-"""What a server's processes have used, by Linux's own account."""
+"""Processes that a benchmark starts, and what they have used by Linux's own account."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
+import time
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+START_SECONDS: Final = 60.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -45,6 +55,45 @@ class Tree:
         for pid in found:
             found += children[pid]
         return found
+
+
+@contextmanager
+def running(
+    command: tuple[str, ...], environ: Mapping[str, str], folder: Path, name: str = "log"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process as long as the context lasts; what it says goes to the file of that name."""
+    with (folder / name).open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - what is compared
+            command, cwd=folder, env=os.environ | environ, stdout=log, stderr=log
+        )
+    try:
+        yield process
+    except RuntimeError:
+        sys.stderr.write((folder / name).read_text(errors="replace")[-3000:])
+        raise
+    finally:
+        if process.poll() is None:
+            Tree(process.pid).go_on()
+            process.terminate()
+            process.wait(30)
+
+
+def await_(is_so: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a process has started. Raises RuntimeError with its log when it does not."""
+    until = time.monotonic() + START_SECONDS
+    while not is_so():
+        if process.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(log.read_text(errors="replace")[-3000:])
+        time.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _stat(pid: int) -> list[str]:

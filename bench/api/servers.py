@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.processes import Tree
+from bench.processes import Tree, await_, listens, running
+from bench.service import API, READY, environ_of, token
 from bench.venvs import python_of
 from tests.support.ports import lasting_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     Starts = Callable[[str, Path], Iterator["Running"]]
 
 ROOT: Final = Path(__file__).parents[2]
 PEERS: Final = Path(__file__).with_name("peers")
-START_SECONDS: Final = 60.0
-# Far more than there can be: the limiter counts, and refuses nobody.
-_NO_LIMIT: Final = "100000000"
 _CORE: Final = ("taskset", "-c", "0")
 
 
@@ -53,57 +45,18 @@ class Server:
     cases: tuple[str, ...] = ("get", "list", "create")
 
 
-@contextmanager
-def _process(
-    command: tuple[str, ...], environ: Mapping[str, str], folder: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - the servers that are compared
-            [*_CORE, *command], cwd=folder, env=os.environ | environ, stdout=log, stderr=log
-        )
-    try:
-        yield process
-    except RuntimeError:
-        sys.stderr.write((folder / "log").read_text(errors="replace")[-3000:])
-        raise
-    finally:
-        tree = Tree(process.pid)
-        tree.go_on()
-        process.terminate()
-        process.wait(30)
-
-
 def ours(nats: str) -> Starts:
     """The API service itself, with everything that it does for a request."""
 
     def start(database: str, folder: Path) -> Iterator[Running]:
-        ready = folder / "ready.json"
-        environ = {
-            "STAGEDOOR_DATABASE_URL": database,
-            "STAGEDOOR_DATA_DIR": str(folder),
-            "STAGEDOOR_NATS_URL": nats,
-            "STAGEDOOR_HTTP_LISTEN": "127.0.0.1:0",
-            "STAGEDOOR_GRPC_LISTEN": "127.0.0.1:0",
-            "STAGEDOOR_READY_FILE": str(ready),
-            "STAGEDOOR_RATE_LIMIT_PER_MINUTE": _NO_LIMIT,
-        }
-        token = _token(environ)
-        command = (sys.executable, "-m", "services.api")
-        with _process(command, environ | {"PYTHONPATH": str(ROOT)}, folder) as process:
-            _await(ready.exists, process, folder)
-            said: dict[str, Any] = json.loads(ready.read_text())
-            yield Running(Tree(process.pid), said["http"], f"http://{said['grpc']}", token)
+        environ = environ_of(database, nats, folder)
+        allowed = token(environ)
+        with running((*_CORE, *API), environ, folder) as process:
+            await_((folder / READY).exists, process, folder / "log")
+            said: dict[str, Any] = json.loads((folder / READY).read_text())
+            yield Running(Tree(process.pid), said["http"], f"http://{said['grpc']}", allowed)
 
     return start
-
-
-def _token(environ: Mapping[str, str]) -> str:
-    command = (sys.executable, "-m", "services.api.admin", "token", "create")
-    more = ("--tenant", "default", "--name", "bench")
-    done = subprocess.run(  # noqa: S603 - a program of our own
-        [*command, *more], check=True, cwd=ROOT, env=os.environ | environ, stdout=subprocess.PIPE
-    )
-    return done.stdout.decode().strip()
 
 
 def peer(lock: str, *command: str, is_grpc: bool = False) -> Starts:
@@ -118,21 +71,13 @@ def peer(lock: str, *command: str, is_grpc: bool = False) -> Starts:
             "PYTHONPATH": f"{PEERS}:{ROOT / 'shared' / 'gen'}",
             "LOOP": "uvloop",
         }
-        with _process((str(python), *words), environ, folder) as process:
+        with running((*_CORE, str(python), *words), environ, folder) as process:
             url = f"http://127.0.0.1:{port}"
-            is_there = partial(_listens, port) if is_grpc else partial(_answers, url)
-            _await(is_there, process, folder)
+            is_there = partial(listens, port) if is_grpc else partial(_answers, url)
+            await_(is_there, process, folder / "log")
             yield Running(Tree(process.pid), url, url, "")
 
     return start
-
-
-def _await(is_so: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path) -> None:
-    until = time.monotonic() + START_SECONDS
-    while not is_so():
-        if process.poll() is not None or time.monotonic() > until:
-            raise RuntimeError((folder / "log").read_text(errors="replace")[-3000:])
-        time.sleep(0.05)
 
 
 def _answers(url: str) -> bool:
@@ -140,14 +85,6 @@ def _answers(url: str) -> bool:
         urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - a server that we started
     except urllib.error.HTTPError:
         return True
-    except OSError:
-        return False
-    return True
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
         return False
     return True
@@ -164,6 +101,10 @@ def peers() -> tuple[Server, ...]:
     uvicorn = ("-m", "uvicorn", "--port", "{port}", *_UVICORN)
     return (
         Server(FASTAPI, peer("fastapi_orm", *uvicorn, "fastapi_orm:app")),
+        Server(
+            "fastapi-jsonapi",
+            peer("fastapi_jsonapi", *uvicorn, "fastapi_with_jsonapi:served"),
+        ),
         Server(DRF, peer("drf", *_GUNICORN, "-k", "gthread", "--threads", "8", "-w", "1")),
         Server(
             "(limit) aiohttp, no store",

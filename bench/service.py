@@ -1,0 +1,43 @@
+"""The API service as the benchmarks start it: with everything that it does for a request."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT: Final = Path(__file__).parents[1]
+API: Final = (sys.executable, "-m", "services.api")
+READY: Final = "ready.json"
+"""In its folder: where it is."""
+# Far more than there can be: the limiter counts, and refuses nobody.
+_NO_LIMIT: Final = "100000000"
+
+
+def environ_of(database: str, nats: str, folder: Path) -> dict[str, str]:
+    """Its settings, over a database and a broker by their URLs."""
+    return {
+        "PYTHONPATH": str(ROOT),
+        "STAGEDOOR_DATABASE_URL": database,
+        "STAGEDOOR_DATA_DIR": str(folder),
+        "STAGEDOOR_NATS_URL": nats,
+        "STAGEDOOR_HTTP_LISTEN": "127.0.0.1:0",
+        "STAGEDOOR_GRPC_LISTEN": "127.0.0.1:0",
+        "STAGEDOOR_READY_FILE": str(folder / READY),
+        "STAGEDOOR_RATE_LIMIT_PER_MINUTE": _NO_LIMIT,
+    }
+
+
+def token(environ: Mapping[str, str]) -> str:
+    """A token that may do everything."""
+    command = (sys.executable, "-m", "services.api.admin", "token", "create")
+    more = ("--tenant", "default", "--name", "bench")
+    done = subprocess.run(  # noqa: S603 - a program of our own
+        [*command, *more], check=True, cwd=ROOT, env=os.environ | environ, stdout=subprocess.PIPE
+    )
+    return done.stdout.decode().strip()
