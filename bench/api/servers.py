@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.processes import Tree, await_, listens, running
-from bench.service import API, READY, environ_of, token
+from bench.service import API, READY, ROOT, environ_of, token
 from bench.venvs import python_of
 from tests.support.ports import lasting_port
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     Starts = Callable[[str, Path], Iterator["Running"]]
 
-ROOT: Final = Path(__file__).parents[2]
 PEERS: Final = Path(__file__).with_name("peers")
 _CORE: Final = ("taskset", "-c", "0")
 

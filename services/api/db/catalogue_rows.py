@@ -158,7 +158,7 @@ def pin_home(transaction: Transaction, item: Any) -> Home:
         product = product_id and rows_of(PRODUCTS.collection).pin(
             transaction, item.tenant, product_id
         )
-    return Home(product and product.id, product and product.distributor_id)
+    return _home(product)
 
 
 def _homes(

@@ -23,7 +23,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.api.db.engine import READERS
-from services.api.db.lookups import TURNS, Gathering
+from services.api.db.lookups import Gathering, let_others_join
 from services.api.db.notifications import tell_replicas
 from services.api.db.numbers import BLOCK, LARGE_BLOCK, Numbers, NumbersGone
 from services.api.db.tables import tenant_storage, totals
@@ -188,8 +188,7 @@ class Executor:
         flight.add_done_callback(self._landed)
 
     async def _fly_together(self) -> None:
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
+        await let_others_join()
         batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
         self._take_off()  # those that have no room in this one
         if batch:

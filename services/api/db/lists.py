@@ -121,14 +121,10 @@ def _shapes(conditions: Sequence[Condition]) -> tuple[_Shape, ...]:
 
 def _values(conditions: Sequence[Condition]) -> dict[str, Any]:
     return {
-        f"is_{index}": each.is_ if each.among is None else _among(each.among)
+        f"is_{index}": each.is_ if each.among is None else padded(each.among)
         for index, each in enumerate(conditions)
         if not each.fixed
     }
-
-
-def _among(values: Collection[Any]) -> Sequence[Any]:
-    return padded(values) if values else []
 
 
 def _position(side: str, position: Position | None) -> dict[str, Any]:

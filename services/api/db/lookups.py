@@ -70,8 +70,7 @@ class Gathering:
             task.add_done_callback(self.tasks.discard)
 
     async def _run(self, lookup: Lookup[Any, Any]) -> None:
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
+        await let_others_join()
         waiting = self._waiting.pop(lookup, [])
         batch, rest = waiting[:MAX_KEYS], waiting[MAX_KEYS:]
         if rest:
@@ -95,6 +94,12 @@ class Gathering:
             for key, answer in batch:
                 if not answer.done():  # who has gone needs no answer
                     answer.set_result(found.get(key))
+
+
+async def let_others_join() -> None:
+    """Wait as long as it takes to read the requests that are there."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
 
 
 def _fetch(lookup: Lookup[K, V], keys: Sequence[K], connection: Connection) -> Mapping[K, V]:

@@ -212,3 +212,17 @@ async def test_a_value_that_cannot_be_written_is_a_fault_of_ours(
         *(executor.write(unit) for _ in range(count)), return_exceptions=True
     )
     assert {type(each) for each in results} == {StatementError}
+
+
+async def test_two_requests_with_one_key_break_no_commit_of_others(any_core: Core) -> None:
+    """The second of them runs after it, alone, and is given the answer of the first."""
+    tasks, runs = any_core.use_cases.import_tasks, list[int]()
+    fields = TaskFields(
+        source_uri="https://a.example/b", target=Target("tracks", (await any_core.track()).id)
+    )
+    await tasks.create(WHO, fields)  # takes numbers
+    again = [tasks.create(WHO, fields, options=Options(key="k")) for _ in range(2)]
+    other = any_core.use_cases.executor.write(lambda _: runs.append(1))
+    first, second, _ = await asyncio.gather(*again, other)
+    assert first == second
+    assert runs == [1]
