@@ -157,10 +157,12 @@ class Bus:
     async def pulling(self, stream: str, consumer: str) -> AsyncIterator[Puller]:
         """Take messages of a durable consumer while the context lasts."""
         with translated():
-            subscription = await self._js.pull_subscribe_bind(consumer, stream)
+            subscription = await self._client.subscribe(self._client.new_inbox())
+        puller = Puller(self._client, subscription, (stream, consumer), self._link)
         try:
-            yield Puller(subscription, self._link)
+            yield puller
         finally:
+            await puller.leave()
             with suppress(nats_errors.Error):  # gone with its connection
                 await subscription.unsubscribe()
 
