@@ -32,6 +32,7 @@ from services.api.db.transactions import (
     Again,
     BrokenError,
     Flight,
+    NeedsGuard,
     Transaction,
     Values,
     insert,
@@ -287,11 +288,17 @@ def _fly_units(flight: Flight, batch: list[_Job[Any]], replica: str) -> list[_Jo
 
     Raises _BrokenBatchError when none of it may be committed.
     """
-    # Those who asked go first: what the others change makes everybody forget.
-    in_order = sorted(batch, key=lambda job: not job.asks)
+    alone, again, later = len(batch) == 1, list[_Job[Any]](), list[_Job[Any]]()
     try:
         flight.prepare(ask for job in batch for ask in job.asks)
-        again = [job for job in in_order if _must_run_again(flight, job, alone=len(batch) == 1)]
+        # Those that make statements of their own go last: what they do makes everybody forget.
+        for job in batch:
+            try:
+                if _must_run_again(flight, job, alone=alone, guards=alone):
+                    again.append(job)
+            except NeedsGuard:
+                later.append(job)
+        again += [job for job in later if _must_run_again(flight, job, alone=alone, guards=True)]
         flight.flush()
     except BrokenError as broken:
         raise _BrokenBatchError(broken.cause) from broken
@@ -301,11 +308,14 @@ def _fly_units(flight: Flight, batch: list[_Job[Any]], replica: str) -> list[_Jo
     return again
 
 
-def _must_run_again(flight: Flight, job: _Job[Any], *, alone: bool) -> bool:
-    transaction = Transaction(flight, job.traceparent)
+def _must_run_again(flight: Flight, job: _Job[Any], *, alone: bool, guards: bool) -> bool:
+    """Run a unit; raises NeedsGuard, with nothing done, if it may not."""
+    transaction = Transaction(flight, job.traceparent, guards)
     try:
         job.result = job.unit(transaction)
         transaction.keep()
+    except NeedsGuard:
+        raise
     except Again:
         transaction.drop()
         return True

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
+from services.api.db.lookups import Lookup
 from services.api.db.tables import source_headers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from sqlalchemy import Connection
@@ -22,11 +24,18 @@ if TYPE_CHECKING:
 _task_id = source_headers.c.task_id
 
 
-def find(connection: Connection, task_id: UUID) -> bytes | None:
-    """What is sealed for a task."""
-    query = select(source_headers.c.sealed).where(_task_id == task_id)
-    sealed: bytes | None = connection.execute(query).scalar_one_or_none()
-    return sealed
+_BY_TASKS = select(_task_id, source_headers.c.sealed).where(
+    _task_id.in_(bindparam("task_ids", expanding=True))
+)
+
+
+def _fetch(connection: Connection, wanted: Sequence[UUID]) -> Mapping[UUID, bytes]:
+    rows = connection.execute(_BY_TASKS, {"task_ids": wanted})
+    return {row.task_id: row.sealed for row in rows}
+
+
+SEALED = Lookup(_fetch)
+"""What is sealed for a task."""
 
 
 def put(transaction: Transaction, task: Task, sealed: bytes) -> None:
@@ -41,4 +50,6 @@ def put(transaction: Transaction, task: Task, sealed: bytes) -> None:
 
 def remove(transaction: Transaction, task_id: UUID) -> None:
     """Forget what a task has."""
+    if transaction.find(SEALED, task_id) is None:
+        return
     transaction.connection.execute(delete(source_headers).where(_task_id == task_id))

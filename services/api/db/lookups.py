@@ -40,7 +40,18 @@ class Lookup(Generic[K, V_co]):
 
 
 Ask = tuple[Lookup[Any, Any], Hashable]
-"""A lookup with a key to ask for."""
+"""A lookup with a key to ask for, or with the ``Of`` that tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Of:
+    """The key that is told by what another lookup finds; None is none."""
+
+    lookup: Lookup[Any, Any]
+    key: Hashable
+    tell: Callable[[Any], Hashable | None]
+
+
 _Waiting = list[tuple[Hashable, "asyncio.Future[Any]"]]
 _Read = Callable[[Callable[["Connection"], Mapping[Any, Any]]], "Awaitable[Mapping[Any, Any]]"]
 

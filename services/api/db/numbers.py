@@ -6,6 +6,7 @@ A replica takes them in blocks, so that no two creates wait for each other's num
 from __future__ import annotations
 
 import asyncio
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from services.api.db.catalogue_tables import numbers
@@ -42,15 +43,22 @@ class Numbers:
         """Begin with none."""
         self._left: dict[Key, range] = {}
         self._sizes: dict[Key, int] = {}
+        self._unused: dict[Key, list[int]] = {}
         self._fetching: dict[Key, asyncio.Task[None]] = {}
 
     def next(self, key: Key) -> int:
         """One that nobody else gets, also if the unit is not committed. Raises NumbersGone."""
+        if unused := self._unused.get(key):
+            return heappop(unused)
         left = self._left.get(key)
         if not left:
             raise NumbersGone(key)
         self._left[key] = left[1:]
         return left[0]
+
+    def take_back(self, key: Key, number: int) -> None:
+        """Give it to somebody else: nobody has seen it."""
+        heappush(self._unused.setdefault(key, []), number)
 
     async def fetch(self, key: Key, size: int, run_alone: RunAlone) -> None:
         """Wait for a block, with all others who need one; Unavailable if there is no database.

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from services.api import signals
 from services.api.db import lists, publish_job_rows, rendition_rows
+from services.api.db.lookups import Lookup
 from services.api.db.rows import work_from, work_values
 from services.api.db.tables import publications
 from services.api.domain.lifecycle import PublicationStatus
@@ -125,6 +126,20 @@ def lock_all(
     if status is not None:
         query = query.where(_columns.status == str(status))
     return _whole(transaction.connection, query.with_for_update())
+
+
+def _queued(connection: Connection, wanted: Sequence[UUID]) -> Mapping[UUID, bool]:
+    rows = connection.execute(_QUEUED, {"task_ids": wanted})
+    return {row.task_id: True for row in rows}
+
+
+_QUEUED = select(_columns.task_id).where(
+    _columns.task_id.in_(bindparam("task_ids", expanding=True)),
+    _columns.status == str(PublicationStatus.QUEUED),
+)
+
+QUEUED = Lookup(_queued)
+"""Whether publications wait for the record of a task."""
 
 
 def drafts(connection: Connection, job_id: UUID, limit: int) -> Sequence[UUID]:

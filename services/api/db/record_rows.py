@@ -10,6 +10,7 @@ from services.api.db import lists
 from services.api.db.lookups import Lookup, pairs
 from services.api.db.rows import record_values, to_record
 from services.api.db.tables import IS_VALID_ATMOS, records
+from services.api.domain.task import DOLBY_ATMOS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from services.api.domain.queries import RecordQuery
 
 COLLECTION = "records"
-VALID = "valid"
+_COUNTED = "valid"
 _is_valid = records.c.superseded_at.is_(None)
 
 
@@ -34,19 +35,34 @@ def replace_valid(transaction: Transaction, new: Record) -> tuple[bool, Record |
     Answers whether it has the ISRC, and the record that it superseded; when another task's valid
     record holds the ISRC everything stays as it was.
     """
-    old = valid_of_task(transaction.connection, new.task_id)
-    if old is not None:
-        _set_superseded(transaction, old, new.created_at)
+    old = transaction.find(VALID, new.task_id)
+    if old is None:
+        return _add_first(transaction, new), None
+    _set_superseded(transaction, old, new.created_at)
     insert = transaction.insert(records).values(**record_values(new)).on_conflict_do_nothing()
     if transaction.connection.execute(insert).rowcount == 0:
-        if old is not None:
-            _set_superseded(transaction, old, None)
+        _set_superseded(transaction, old, None)
         return False, None
-    if old is None:
-        transaction.count(new.tenant, COLLECTION, VALID, 1)
-    replaced = old.master.size_bytes if old is not None else 0
-    transaction.store(new.tenant, new.master.size_bytes - replaced)
+    transaction.store(new.tenant, new.master.size_bytes - old.master.size_bytes)
     return True, old
+
+
+def _add_first(transaction: Transaction, new: Record) -> bool:
+    """Add a task's first valid record, unless another task's holds the ISRC; says whether it is.
+
+    One that gets the ISRC at the same moment, at another replica, breaks the transaction: this one
+    then runs again, and finds it.
+    """
+    held = (new.tenant, new.isrc or "")
+    if new.isrc is not None and new.master_type == DOLBY_ATMOS:
+        if transaction.find(ISRC_HOLDERS, held) is not None:
+            return False
+        transaction.put(ISRC_HOLDERS, held, new.task_id)
+    transaction.add(records, record_values(new))
+    transaction.put(VALID, new.task_id, new)
+    transaction.count(new.tenant, COLLECTION, _COUNTED, 1)
+    transaction.store(new.tenant, new.master.size_bytes)
+    return True
 
 
 def _set_superseded(transaction: Transaction, record: Record, moment: datetime | None) -> None:
@@ -57,8 +73,20 @@ def _set_superseded(transaction: Transaction, record: Record, moment: datetime |
 
 def valid_of_task(connection: Connection, task_id: UUID) -> Record | None:
     """The valid record of a task."""
-    query = select(records).where(records.c.task_id == task_id, _is_valid)
-    return lists.fetch_one(connection, query, to_record)
+    return _valid(connection, [task_id]).get(task_id)
+
+
+def _valid(connection: Connection, wanted: Sequence[UUID]) -> Mapping[UUID, Record]:
+    rows = connection.execute(_BY_TASKS, {"task_ids": wanted})
+    return {row.task_id: to_record(row) for row in rows}
+
+
+_BY_TASKS = select(records).where(
+    records.c.task_id.in_(bindparam("task_ids", expanding=True)), _is_valid
+)
+
+VALID = Lookup(_valid)
+"""The valid record of a task."""
 
 
 def delete_of_task(transaction: Transaction, task_id: UUID) -> set[str]:
@@ -72,7 +100,7 @@ def delete_of_task(transaction: Transaction, task_id: UUID) -> set[str]:
     ).all()
     for row in rows:
         if row.superseded_at is None:
-            transaction.count(row.tenant, COLLECTION, VALID, -1)
+            transaction.count(row.tenant, COLLECTION, _COUNTED, -1)
             transaction.store(row.tenant, -row.size_bytes)
     return {row.blob_key for row in rows}
 

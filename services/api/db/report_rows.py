@@ -27,15 +27,8 @@ _key = tuple_(_columns.task_id, _columns.generation)
 
 def insert(transaction: Transaction, task: Task, body: bytes, now: datetime) -> None:
     """Keep the report of a task's present generation."""
-    transaction.connection.execute(
-        validation_reports.insert().values(
-            task_id=task.id,
-            generation=task.generation,
-            tenant=task.tenant,
-            body=body,
-            created_at=now,
-        )
-    )
+    row = {"task_id": task.id, "generation": task.generation, "tenant": task.tenant}
+    transaction.add(validation_reports, row | {"body": body, "created_at": now})
 
 
 def find(connection: Connection, tenant: str, key: Key) -> bytes | None:

@@ -7,9 +7,10 @@ the same transaction, so that none of them can be forgotten.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import bindparam, delete, literal_column, select, text, update
 from uuid_utils.compat import uuid7
 
 from services.api import signals
@@ -17,9 +18,16 @@ from services.api.db import delivery_rows, lists
 from services.api.db.catalogue_rows import Home, rows_of
 from services.api.db.lookups import Lookup
 from services.api.db.rows import task_values, to_task
-from services.api.db.tables import IS_FAILED, import_tasks, outbox, records, tombstones
+from services.api.db.tables import (
+    CATALOGUE,
+    IS_FAILED,
+    import_tasks,
+    outbox,
+    records,
+    tombstones,
+)
 from services.api.domain.lifecycle import FAILED, Status
-from services.api.domain.nouns import DISTRIBUTORS, PRODUCTS
+from services.api.domain.nouns import DISTRIBUTORS, PRODUCTS, TRACKS
 from services.api.domain.storage import unjudged_bytes
 from services.api.domain.subscriptions import Event, event_body
 from services.api.domain.task import MASTER_TYPES
@@ -79,9 +87,8 @@ class TaskRows:
         changed = {name: value for name, value in new.items() if old[name] != value}
         if not changed:
             return
-        transaction.connection.execute(
-            update(import_tasks).where(import_tasks.c.id == after.id).values(**changed)
-        )
+        transaction.change(import_tasks, after.id, changed)
+        transaction.put(LOCKED, after.id, after)
         transaction.store(after.tenant, unjudged_bytes(after) - unjudged_bytes(before))
         if after.version == before.version:  # progress: seen by who looks, no event
             transaction.notify(signals.task_topic(after.id))
@@ -95,6 +102,7 @@ class TaskRows:
     def delete(self, transaction: Transaction, task: Task, now: datetime) -> None:
         """Remove a task's row."""
         transaction.connection.execute(delete(import_tasks).where(import_tasks.c.id == task.id))
+        transaction.put(LOCKED, task.id, None)
         _count(transaction, task, -1)
         transaction.store(task.tenant, -unjudged_bytes(task))
         transaction.connection.execute(
@@ -149,6 +157,36 @@ _BY_IDS = select(import_tasks).where(import_tasks.c.id.in_(bindparam("ids", expa
 
 TASKS = Lookup(_fetch)
 """The task with an id, whichever tenant's."""
+
+
+def _lock(connection: Connection, wanted: Sequence[UUID]) -> Mapping[UUID, Task]:
+    rows = connection.execute(_LOCK_BY_IDS, {"ids": wanted})
+    return {row.id: to_task(row) for row in rows}
+
+
+# In one order, so that nobody waits for who waits for them.
+_LOCK_BY_IDS = _BY_IDS.order_by(import_tasks.c.id).with_for_update()
+
+LOCKED = Lookup(_lock)
+"""The same, and nobody else can change it until the commit; who changes it says so by ``put``."""
+
+
+def _durations(connection: Connection, wanted: Sequence[UUID]) -> Mapping[UUID, timedelta]:
+    rows = connection.execute(_DURATIONS, {"ids": wanted})
+    return {row.id: timedelta(microseconds=row.stereo_microseconds) for row in rows}
+
+
+_tracks = CATALOGUE[TRACKS.collection].c
+_DURATIONS = (
+    select(import_tasks.c.id, _tracks.stereo_microseconds)
+    .where(import_tasks.c.id.in_(bindparam("ids", expanding=True)))
+    .where(import_tasks.c.target_type == literal_column(f"'{TRACKS.collection}'"))
+    .where(_tracks.id == import_tasks.c.target_id, _tracks.tenant == import_tasks.c.tenant)
+    .where(_tracks.stereo_microseconds.is_not(None))
+)
+
+DURATIONS = Lookup(_durations)
+"""How long the stereo recording is of the track that a task is linked to, if that is known."""
 
 
 def find(connection: Connection, tenant: str, id_: UUID) -> Task | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from services.api.db.transactions import Transaction
     from services.api.domain.outcomes import Go
-    from services.api.domain.storage import Caps
+    from services.api.domain.storage import Caps, Storage
     from services.api.domain.task import Finding, Task
     from services.api.use_cases.vault import Vault
 
@@ -59,11 +59,11 @@ class Downloads:
 
     def equip(self, transaction: Transaction, go: Go) -> Go | Finding:
         """With the header fields and the room that there are, or why it cannot be."""
-        storage = storage_rows.find(transaction.connection, go.task.tenant, self.caps)
+        storage = self._storage(transaction, go.task.tenant)
         if not storage.has_room():
             return storage.exceeded()
         try:
-            headers = self.vault.find(transaction.connection, go.task)
+            headers = self.vault.find(transaction, go.task)
         except Unreadable:
             return _UNREADABLE
         return replace(go, source_headers=headers, max_bytes=storage.remaining or 0)
@@ -78,7 +78,14 @@ class Downloads:
 
         Two runs at once may each have had room: whoever reports first keeps it.
         """
-        if not storage_rows.find(transaction.connection, tenant, self.caps).quota:
+        if not self._storage(transaction, tenant).quota:
             return None
         storage = storage_rows.lock(transaction, tenant, self.caps)
         return None if storage.has_room(size) else storage.exceeded(size)
+
+    def _storage(self, transaction: Transaction, tenant: str) -> Storage:
+        """What a tenant stores and may store, as it was last committed."""
+        return transaction.remembered(
+            (storage_rows.find, tenant),
+            lambda: storage_rows.find(transaction.unguarded, tenant, self.caps),
+        )

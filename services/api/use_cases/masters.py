@@ -90,6 +90,8 @@ def settle(transaction: Transaction, before: Task, after: Task, now: datetime) -
     doom(transaction, keys_of(before) - keys_of(after), now)
     if after.status in FINAL and after.status is not before.status:
         job_ends.follow(transaction, after)
+        if not transaction.find(publication_rows.QUEUED, after.id):
+            return
         ready = after.status is Status.COMPLETED
         for waiting in publication_rows.lock_all(
             transaction, task_id=after.id, status=PublicationStatus.QUEUED

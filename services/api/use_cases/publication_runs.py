@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from services.api.db.lookups import Ask
     from services.api.db.transactions import Transaction
+    from services.api.domain.lifecycle import Stage
     from services.api.domain.publishing import Publication
     from services.api.domain.silence import Silence
     from services.api.use_cases.downloads import Downloads
@@ -46,6 +48,20 @@ class PublicationRuns:
     def rules(limits: Limits, trust_silence_from: datetime) -> PublicationRules:
         """The rules of the publish stage."""
         return PublicationRules(limits=limits, trust_silence_from=trust_silence_from)
+
+    # There is nothing that would be looked up for many at once: publications are few.
+
+    @staticmethod
+    def locking(_: UUID) -> list[Ask]:
+        """Nothing."""
+        return []
+
+    @staticmethod
+    def claiming(_: Stage, __: UUID) -> list[Ask]:
+        """Nothing."""
+        return []
+
+    reporting = claiming
 
     @staticmethod
     def lock(transaction: Transaction, id_: UUID) -> Publication | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.api.db.executor import Executor
+    from services.api.db.lookups import Ask
     from services.api.db.task_rows import TaskRows
     from services.api.db.transactions import Transaction
     from services.api.domain.keeping import Age
@@ -32,6 +33,15 @@ class WorkRuns(Protocol[W]):
 
     def rules(self, limits: Limits, trust_silence_from: datetime) -> RunRules[W]:
         """The rules of its stages."""
+
+    def locking(self, id_: UUID, /) -> list[Ask]:
+        """What to look up to decide on it at all."""
+
+    def claiming(self, stage: Stage, id_: UUID, /) -> list[Ask]:
+        """What to look up to start a run."""
+
+    def reporting(self, stage: Stage, id_: UUID, /) -> list[Ask]:
+        """What to look up to end a run."""
 
     def lock(self, transaction: Transaction, id_: UUID) -> W | None:
         """The one whose row nobody else can change until the commit."""
@@ -89,7 +99,7 @@ class Runs:
             runs.save(transaction, work, after, now)
             return refusal
 
-        return await self.executor.write(unit)
+        return await self.executor.write(unit, runs.claiming(run.stage, id_))
 
     async def progress(self, id_: UUID, run: Run, done_bytes: int, total_bytes: int | None) -> bool:
         """Renew the run's claim; False when it has none: the run must stop."""
@@ -106,7 +116,7 @@ class Runs:
             runs.save(transaction, work, after, now)
             return True
 
-        return await self.executor.write(unit)
+        return await self.executor.write(unit, runs.locking(id_))
 
     async def report(self, id_: UUID, run: Run, outcome: Outcome) -> bool:
         """Apply how a run ended; False when it was stale and changed nothing."""
@@ -117,7 +127,7 @@ class Runs:
             rules = self._rules(runs, transaction.now())
             return runs.end(transaction, work, run, outcome, rules)
 
-        return await self.executor.write(unit)
+        return await self.executor.write(unit, runs.reporting(run.stage, id_))
 
     async def give_up(self, id_: UUID, run: Run) -> None:
         """Fail what a run worked on whose report cannot be understood or applied."""
@@ -130,7 +140,7 @@ class Runs:
             if work is not None and rules.holds(work, run):
                 runs.save(transaction, work, rules.give_up(work, now), now)
 
-        await self.executor.write(unit)
+        await self.executor.write(unit, runs.locking(id_))
 
     def _runs_of(self, stage: Stage) -> WorkRuns[Any]:
         return self.publications if stage is Stage.PUBLISH else self.tasks

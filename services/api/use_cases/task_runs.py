@@ -6,10 +6,16 @@ from dataclasses import dataclass, replace
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
-from services.api.db import header_rows, report_rows, settings_rows, task_rows
-from services.api.db.catalogue_rows import ItemRows
+from services.api.db import (
+    header_rows,
+    publication_rows,
+    record_rows,
+    report_rows,
+    settings_rows,
+    task_rows,
+)
+from services.api.db.lookups import Of
 from services.api.domain.lifecycle import Stage, Status
-from services.api.domain.nouns import TRACKS
 from services.api.domain.runs import (
     Accepted,
     Decision,
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from services.api.db.lookups import Ask
     from services.api.db.task_rows import TaskRows
     from services.api.db.transactions import Transaction
     from services.api.domain.keeping import Age
@@ -53,9 +60,29 @@ class TaskRuns:
         return Rules(limits=limits, trust_silence_from=trust_silence_from)
 
     @staticmethod
+    def locking(id_: UUID) -> list[Ask]:
+        """What to look up to decide on a task at all."""
+        return [(task_rows.LOCKED, id_)]
+
+    @staticmethod
+    def claiming(stage: Stage, id_: UUID) -> list[Ask]:
+        """What to look up to start a run."""
+        needed = header_rows.SEALED if stage is Stage.DOWNLOAD else task_rows.DURATIONS
+        return [(task_rows.LOCKED, id_), (needed, id_)]
+
+    @staticmethod
+    def reporting(stage: Stage, id_: UUID) -> list[Ask]:
+        """What to look up to end a run."""
+        if stage is Stage.DOWNLOAD:
+            return [(task_rows.LOCKED, id_)]
+        needed = (task_rows.LOCKED, header_rows.SEALED, record_rows.VALID, publication_rows.QUEUED)
+        rival = record_rows.ISRC_HOLDERS, Of(task_rows.LOCKED, id_, _isrc_of)
+        return [*((lookup, id_) for lookup in needed), rival]
+
+    @staticmethod
     def lock(transaction: Transaction, id_: UUID) -> Task | None:
         """A task whose row nobody else can change until the commit."""
-        return task_rows.lock(transaction, id_)
+        return transaction.find(task_rows.LOCKED, id_)
 
     def save(self, transaction: Transaction, before: Task, after: Task, now: datetime) -> None:
         """Write what has changed, and what follows for its bytes and who waits for them."""
@@ -127,15 +154,19 @@ class TaskRuns:
         return outcome if problem is None else Refused(problems=(problem,))
 
 
+def _isrc_of(task: Task) -> tuple[str, str] | None:
+    return None if task.isrc is None else (task.tenant, task.isrc)
+
+
 def _informed(transaction: Transaction, go: Go) -> Go:
     """With what the tenant has chosen and the target's track knows."""
-    task, connection = go.task, transaction.connection
-    settings = settings_rows.find(connection, task.tenant)
-    track = None
-    if task.target is not None and task.target.type == TRACKS.collection:
-        track = ItemRows(TRACKS).find(connection, task.tenant, task.target.id)
+    task = go.task
+    settings = transaction.remembered(
+        (settings_rows.find, task.tenant),
+        lambda: settings_rows.find(transaction.unguarded, task.tenant),
+    )
     return replace(
         go,
         delivery_profile=task.delivery_profile or settings.delivery_profile,
-        stereo_duration=track.stereo_duration if track else None,
+        stereo_duration=transaction.find(task_rows.DURATIONS, task.id),
     )

@@ -16,8 +16,6 @@ from services.api.domain.headers import SourceHeaders
 from services.api.secrets import SecretKeys, Unreadable
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from services.api.db.transactions import Transaction
     from services.api.domain.task import Task
 
@@ -30,9 +28,9 @@ class Vault:
 
     keys: SecretKeys = field(repr=False)
 
-    def find(self, connection: Connection, task: Task) -> SourceHeaders | None:
+    def find(self, transaction: Transaction, task: Task) -> SourceHeaders | None:
         """The fields of a task. Raises Unreadable when none of the keys opens them."""
-        sealed = header_rows.find(connection, task.id)
+        sealed = transaction.find(header_rows.SEALED, task.id)
         if sealed is None:
             return None
         return SourceHeaders(json.loads(self.keys.open(sealed, _place(task))))
@@ -60,7 +58,7 @@ class Vault:
             if changes.keeps_headers(before.source_uri, after.source_uri):
                 return False
             wanted = None
-        if wanted == self._present(transaction.connection, before):
+        if wanted == self._present(transaction, before):
             return False
         self.keep(transaction, after, wanted)
         return True
@@ -69,9 +67,9 @@ class Vault:
         """What tells one request from another without telling the secrets in it."""
         return "" if isinstance(asked, Unset) else self.keys.fingerprint(repr(asked))
 
-    def _present(self, connection: Connection, task: Task) -> SourceHeaders | Unreadable | None:
+    def _present(self, transaction: Transaction, task: Task) -> SourceHeaders | Unreadable | None:
         try:
-            return self.find(connection, task)
+            return self.find(transaction, task)
         except Unreadable as unreadable:
             return unreadable  # which equals nothing
 

@@ -9,15 +9,18 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
+from uuid_utils.compat import uuid7
 
 from services.api.db.lookups import Gathering, Lookup, padded
 from services.api.db.tables import dead_letters, idempotency_keys
 from services.api.db.task_rows import TASKS
 from services.api.domain.errors import Unavailable
-from services.api.domain.task import Target
+from services.api.domain.lifecycle import Stage
+from services.api.domain.runs import Accepted, Go, Run, Stored
+from services.api.domain.task import Master, Target
 from services.api.use_cases.import_tasks import TaskFields
 from services.api.use_cases.options import Options
-from tests.support.core import a_principal, open_core
+from tests.support.core import FORMAT, MD5, PACKED, a_principal, open_core
 from tests.support.letters import letter
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from tests.support.core import Core
 
 WHO = a_principal()
+STORED = Stored(master=Master(blob_key="a/b", size_bytes=1000, md5=MD5))
+ACCEPTED = Accepted(md5=MD5, size_bytes=1000, format=FORMAT, report=PACKED)
 
 
 def statements(engine: AsyncEngine) -> list[str]:
@@ -226,3 +231,31 @@ async def test_two_requests_with_one_key_break_no_commit_of_others(any_core: Cor
     first, second, _ = await asyncio.gather(*again, other)
     assert first == second
     assert runs == [1]
+
+
+async def test_claims_and_reports_that_share_a_commit_share_its_statements(
+    any_core: Core,
+) -> None:
+    """However many: rows are locked, and changed, together."""
+    seen = statements(any_core.engines.write)
+    runs = any_core.use_cases.runs
+
+    async def through(count: int) -> list[int]:
+        tasks = [await any_core.task(isrc=f"USRC3{n:07}") for n in range(count)]
+        told = []
+        for stage, outcome in ((Stage.DOWNLOAD, STORED), (Stage.VALIDATE, ACCEPTED)):
+            each = [(task.id, Run(stage, 1, uuid7())) for task in tasks]
+            seen.clear()
+            answers = await asyncio.gather(*(runs.claim(id_, run) for id_, run in each))
+            assert {type(answer) for answer in answers} == {Go}
+            told.append(len(seen))
+            seen.clear()
+            applied = await asyncio.gather(*(runs.report(id_, run, outcome) for id_, run in each))
+            assert applied == [True] * count
+            told.append(len(seen))
+        for task in tasks:
+            await any_core.use_cases.import_tasks.delete(WHO, task.id)
+        return told
+
+    await through(1)
+    assert await through(2) == await through(15)
