@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from ssl import Purpose, SSLContext, create_default_context
@@ -31,6 +30,7 @@ from services.api.use_cases.use_cases import UseCases
 from shared.blobs.open import open_store
 from shared.blobs.scratch import own_scratch
 from shared.profiles import profile_names
+from shared.stopping import told_by_signals
 from shared.telemetry.ready import write_ready_file
 
 if TYPE_CHECKING:
@@ -49,10 +49,12 @@ _log = structlog.get_logger(__name__)
 async def run(settings: ApiSettings) -> None:
     """Serve until SIGTERM or SIGINT; then answer what was begun and end."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(LoopTroubles())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    asyncio.get_running_loop().set_exception_handler(LoopTroubles())
+    with told_by_signals(stop.set):
+        await _run(settings, stop)
+
+
+async def _run(settings: ApiSettings, stop: asyncio.Event) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     signals = Signals()
     trust = settings.trust()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from typing import TYPE_CHECKING
 
 from shared.bus.bus import Bus
 from shared.stage.worker import Worker
+from shared.stopping import told_by_signals
 from shared.telemetry.ready import write_ready_file
 
 if TYPE_CHECKING:
@@ -19,12 +18,10 @@ if TYPE_CHECKING:
 async def serve(stage: Stage, role: Role, settings: ServiceSettings, slots: int) -> None:
     """Work on the stage until SIGTERM or SIGINT; then give claims back and end."""
     bus = await Bus.connect(settings.nats_url, role, tls=settings.nats_tls())
-    try:
-        worker = Worker(bus, stage, slots=slots)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
-        write_ready_file(settings.ready_file)
-        await worker.run()
-    finally:
-        await bus.close()
+    worker = Worker(bus, stage, slots=slots)
+    with told_by_signals(worker.stop):
+        try:
+            write_ready_file(settings.ready_file)
+            await worker.run()
+        finally:
+            await bus.close()
