@@ -34,7 +34,7 @@ STRAIGHT = [
 ]
 BURST_SECONDS = 0.3
 # Long enough for a worker whose claim was not answered to ask again within its lease.
-LEASE_SECONDS = "10"
+LEASE_SECONDS = "30"
 
 
 async def kill_and_start(process: Process) -> None:
@@ -212,4 +212,6 @@ async def test_f02_a_report_that_was_applied_and_not_acknowledged(
         for event in api.events("report")
         if event["task"] == str(id_)
     ]
-    assert sorted(said) == sorted([("download", True), ("validate", True), (stage, False)])
+    assert sorted(told for told, applied in said if applied) == ["download", "validate"]
+    # More than once if it took longer to answer for than the broker waits.
+    assert {told for told, applied in said if not applied} == {stage}
