@@ -27,6 +27,9 @@ def import_(
     profile: Annotated[
         str, typer.Option(help="The delivery profile to judge by; the tenant's if not given.")
     ] = "",
+    bulk: Annotated[
+        bool, typer.Option("--bulk", help="Nobody waits for it: other work goes first.")
+    ] = False,
     header: Headers = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it until it is final.")] = False,
     as_json: AsJson = False,
@@ -45,6 +48,7 @@ def import_(
         declared_md5=md5,
         master_type=_master_type(master_type),
         delivery_profile=profile,
+        priority=ImportTask.PRIORITY_BULK if bulk else ImportTask.PRIORITY_UNSPECIFIED,
         source_headers=parse_headers(header or ()),
     )
     request = CreateImportTaskRequest(import_task=wanted, request_id=request_id())

@@ -79,6 +79,14 @@ def master_type_of(task: ImportTask) -> str:
     return value.name.removeprefix("MASTER_TYPE_").lower() if value else str(task.master_type)
 
 
+def priority_of(task: ImportTask) -> str:
+    """What goes first; a number as for states."""
+    from stagedoor.v1.import_task_service_pb2 import ImportTask
+
+    value = ImportTask.Priority.DESCRIPTOR.values_by_number.get(task.priority)
+    return value.name.removeprefix("PRIORITY_").lower() if value else str(task.priority)
+
+
 def id_of(name: str) -> str:
     """The id in a resource name."""
     return name.rpartition("/")[2]

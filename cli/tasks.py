@@ -159,7 +159,7 @@ def _show(task: ImportTask, *, as_json: bool) -> None:
 
 
 def _fields(task: ImportTask) -> Iterator[tuple[str, str]]:
-    from cli.output import master_type_of, moment, problem_lines, state_of
+    from cli.output import master_type_of, moment, priority_of, problem_lines, state_of
 
     yield "task", task.name
     yield "status", state_of(task)
@@ -168,6 +168,7 @@ def _fields(task: ImportTask) -> Iterator[tuple[str, str]]:
     yield "target", task.target
     yield "master type", master_type_of(task)
     yield "profile", task.delivery_profile
+    yield "priority", priority_of(task)
     yield "declared md5", task.declared_md5
     yield "actual md5", task.actual_md5
     yield "bytes", str(task.size_bytes) if task.HasField("size_bytes") else ""

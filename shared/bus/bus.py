@@ -109,6 +109,15 @@ class Bus:
         """
         return await self._publisher.publish(messages)
 
+    async def waiting(self, stream: str, consumer: str) -> int:
+        """How many messages a durable consumer has not handed to anybody yet.
+
+        Raises TopologyMissing, BusUnavailable, BusClosed.
+        """
+        self._require_broker()
+        with translated():
+            return (await self._js.consumer_info(stream, consumer)).num_pending or 0
+
     async def notify(self, subject: str, payload: bytes, envelope: Envelope) -> None:
         """Send a plain message to whoever listens now.
 

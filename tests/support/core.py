@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from services.api.db.engine import Engines, open_engines
 from services.api.db.migrations import upgrade
+from services.api.domain.changes import UNSET
 from services.api.domain.lifecycle import Stage
 from services.api.domain.principal import SCOPES, Principal
 from services.api.domain.runs import Accepted, Go, GoPublish, Limits, Run, Stored
@@ -90,6 +91,12 @@ class Core:
             target=Target("tracks", track.id),
         )
         return await self.use_cases.import_tasks.create(who, fields)
+
+    async def tasks(self, tenant: str, number: int, priority: object = UNSET) -> list[UUID]:
+        """So many pending tasks of a tenant, without a track."""
+        create = self.use_cases.import_tasks.create
+        wanted = TaskFields(source_uri="https://cdn.example.com/master.wav", priority=priority)
+        return [(await create(a_principal(tenant), wanted)).id for _ in range(number)]
 
     async def claim(self, task_id: UUID, stage: Stage, generation: int = 1) -> Run:
         """A run that holds the claim."""

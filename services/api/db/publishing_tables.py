@@ -86,7 +86,7 @@ publications = Table(
     Index("ix_publications_task_id", "task_id"),
     Index("ix_publications_job_id_file_stem", "job_id", "file_stem", "id"),
     Index("uq_publications_number", "tenant", "number", unique=True),
-    due_index(),
+    due_index("publications"),
 )
 
 renditions = Table(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.api.db.tables import import_tasks
 from services.api.domain.catalogue import Record, Settings
-from services.api.domain.lifecycle import Status, due_stage
+from services.api.domain.lifecycle import Priority, Status, due_stage
 from services.api.domain.task import Claim, Master, Progress, Target, Task
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _TASK_FIELDS = (
     *("product_id", "distributor_id"),
 )
 _STATUSES = {str(status): status for status in Status}
+_PRIORITIES = tuple(Priority)
 
 
 def work_values(work: Work) -> Values:
@@ -45,6 +46,7 @@ def work_values(work: Work) -> Values:
         "created_at": work.created_at,
         "updated_at": work.updated_at,
         "due_at": work.due_at,
+        "priority": int(work.priority),
         "attempts": work.attempts,
         "published": work.published,
         "run_id": claim and claim.run_id,
@@ -63,6 +65,7 @@ def work_from(columns: Mapping[Any, Any], status: Status | PublicationStatus) ->
     return {
         **{name: columns[name] for name in _WORK_FIELDS},
         "status": status,
+        "priority": _PRIORITIES[columns["priority"]],
         "claim": _claim(columns),
         "progress": _progress(columns, status),
         "problems": tuple(columns["problems"]),
@@ -107,6 +110,7 @@ def task_from(columns: Mapping[Any, Any]) -> Task:
     fields = {name: columns[name] for name in _TASK_FIELDS}
     fields |= {
         "status": status,
+        "priority": _PRIORITIES[columns["priority"]],
         "claim": _claim(columns),
         "progress": _progress(columns, status),
         "problems": tuple(columns["problems"]),

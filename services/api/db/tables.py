@@ -93,7 +93,7 @@ import_tasks = Table(
         sqlite_where=text(_OF_A_DISTRIBUTOR),
         postgresql_where=text(_OF_A_DISTRIBUTOR),
     ),
-    due_index(),
+    due_index("import_tasks"),
     # Downloads that wait for their next attempt have the status too, and may be many.
     Index(
         RUNNING_DOWNLOADS,

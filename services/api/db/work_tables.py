@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Uuid, text
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, String, Uuid, text
 
 from services.api.db.types import Json, UtcDateTime
 
@@ -24,6 +24,7 @@ def work_columns() -> Iterator[Column[Any]]:
     yield Column("created_at", UtcDateTime, nullable=False)
     yield Column("updated_at", UtcDateTime, nullable=False)
     yield Column("due_at", UtcDateTime)
+    yield Column("priority", SmallInteger, nullable=False, server_default="0")
     yield Column("attempts", Integer, nullable=False)
     yield Column("published", Integer, nullable=False)
     # The claim: all three or none.
@@ -38,6 +39,14 @@ def work_columns() -> Iterator[Column[Any]]:
     yield Column("traceparent", String(55))
 
 
-def due_index() -> Index:
-    """What the dispatcher looks for."""
-    return Index(None, "due_at", sqlite_where=text(_DUE), postgresql_where=text(_DUE))
+def due_index(table: str) -> Index:
+    """What the dispatcher looks for: see due_rows.py."""
+    return Index(
+        f"ix_{table}_due",
+        "status",
+        "priority",
+        "tenant",
+        "due_at",
+        sqlite_where=text(_DUE),
+        postgresql_where=text(_DUE),
+    )

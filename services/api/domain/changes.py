@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 from services.api.domain.errors import StateConflict
-from services.api.domain.lifecycle import FAILED, UPLOADED, Status
+from services.api.domain.lifecycle import FAILED, UPLOADED, Priority, Status
 from services.api.domain.task import Target, Task
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class NewTask:
     target: Target | None = None
     declared_md5: str | None = None
     delivery_profile: str | None = None
+    priority: Priority = Priority.INTERACTIVE
     source_upload_id: UUID | None = None
     precision: int | None = None
 
@@ -56,6 +57,7 @@ class TaskChange:
     target: Target | Unset | None = UNSET
     declared_md5: str | Unset | None = UNSET
     delivery_profile: str | Unset | None = UNSET
+    priority: Priority | Unset = UNSET
     precision: int | Unset | None = UNSET
     source_headers: SourceHeaders | Unset | None = UNSET
 
@@ -88,6 +90,7 @@ def create(  # noqa: PLR0917 - the last of them are rarely given
         due_at=now,
         traceparent=traceparent,
         delivery_profile=new.delivery_profile,
+        priority=new.priority,
         source_upload_id=new.source_upload_id,
         master=master,
         precision=new.precision,
@@ -114,6 +117,7 @@ def change(task: Task, wanted: TaskChange, now: datetime, traceparent: str | Non
         target=pick(wanted.target, task.target),
         declared_md5=pick(wanted.declared_md5, task.declared_md5),
         delivery_profile=pick(wanted.delivery_profile, task.delivery_profile),
+        priority=pick(wanted.priority, task.priority),
         precision=pick(wanted.precision, task.precision),
     )
     if changed == task:

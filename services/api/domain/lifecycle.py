@@ -7,7 +7,7 @@ a life of its own, on the same stages' rules.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Generic, TypeVar
 
 
@@ -39,6 +39,17 @@ class Stage(StrEnum):
     DOWNLOAD = "download"
     VALIDATE = "validate"
     PUBLISH = "publish"
+
+
+class Priority(IntEnum):
+    """Which work goes first; the numbers are those of the database."""
+
+    INTERACTIVE = 0
+    BULK = 1
+
+
+PRIORITIES = {priority.name.lower(): priority for priority in Priority}
+"""By their names."""
 
 
 S = TypeVar("S", Status, PublicationStatus)

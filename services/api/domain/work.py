@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.api.domain.lifecycle import due_stage
+from services.api.domain.lifecycle import Priority, due_stage
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,6 +55,7 @@ class Work:
     created_at: datetime
     updated_at: datetime
     due_at: datetime | None
+    priority: Priority = Priority.INTERACTIVE
     attempts: int = 0
     published: int = 0
     claim: Claim | None = None

@@ -39,6 +39,7 @@ WRITABLE: Final = (
     "target",
     "declared_md5",
     "delivery_profile",
+    "priority",
     "precision",
 )
 FIXED: Final = ("master_type", "source_upload")
@@ -187,6 +188,7 @@ def _fields(task: pb.ImportTask, paths: Collection[str]) -> TaskFields:
         if "target" in paths
         else UNSET,
         delivery_profile=value("delivery_profile"),
+        priority=messages.priority(task.priority) if "priority" in paths else UNSET,
         precision=value("precision"),
         master_type=messages.master_type(task.master_type) if "master_type" in paths else UNSET,
         source_upload=(require(task.source_upload, UPLOADS, "source_upload"))

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 STATE_PREFIX = "STATE_"
 _MASTER_TYPE_PREFIX = "MASTER_TYPE_"
+_PRIORITY_PREFIX = "PRIORITY_"
 MAX_TOLD_PROBLEMS = 20
 """Of a task in a webhook, which should be small; the validation report has them all."""
 
@@ -68,6 +69,7 @@ def import_task(task: Task) -> ImportTask:
         last_failure=problem(task.last_failure) if task.last_failure else None,
         etag=etag_of(task.version),
         delivery_profile=task.delivery_profile or "",
+        priority=ImportTask.Priority.Value(_PRIORITY_PREFIX + task.priority.name),
         validation_report=report_of(IMPORT_TASKS, task.id) if task.has_report else "",
         number=task.number or 0,
         source_upload=name_of(UPLOADS, task.source_upload_id) if task.source_upload_id else "",
@@ -205,6 +207,13 @@ def master_type(value: ImportTask.MasterType.ValueType) -> str:
     """The core's word for a master type; of a number that has none, a word that nobody knows."""
     known = ImportTask.MasterType.DESCRIPTOR.values_by_number.get(value)
     return known.name.removeprefix(_MASTER_TYPE_PREFIX).lower() if known else str(value)
+
+
+def priority(value: ImportTask.Priority.ValueType) -> str | None:
+    """The core's word for a priority, None if it is not set; otherwise as ``master_type``."""
+    known = ImportTask.Priority.DESCRIPTOR.values_by_number.get(value)
+    word = known.name.removeprefix(_PRIORITY_PREFIX).lower() if known else str(value)
+    return word if value else None
 
 
 def _master_type(master_type: str) -> ImportTask.MasterType.ValueType:

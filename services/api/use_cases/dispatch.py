@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, true, update
+from sqlalchemy import bindparam, select, update
 
-from services.api.db import clock
+from services.api.db import due_rows
 from services.api.db.tables import import_tasks, publications
-from services.api.domain.lifecycle import PublicationStatus, Stage, Status, due_stage
+from services.api.domain.lifecycle import Priority, PublicationStatus, Stage, Status, due_stage
+from services.api.domain.turns import Due
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from uuid import UUID
+    from collections.abc import Sequence
+    from datetime import datetime
 
-    from sqlalchemy import Connection, Table, Update
+    from sqlalchemy import Connection, Row, Table, Update
 
     from services.api.db.executor import Executor
     from services.api.db.transactions import Transaction
     from services.api.domain.silence import Silence
 
 MAX_BACKOFF = timedelta(minutes=1)
+MAX_ROWS = 1024
+"""That are read at once; where a look stops, the next one goes on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A stage of a task or a publication that is due.
-
-    ``version`` and ``due_at`` say what was seen of its row.
-    """
-
-    task_id: UUID
-    stage: Stage
-    generation: int
-    version: int
-    due_at: datetime
-    published: int
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dispatch:
     """Finds rows that are due and moves them on.
 
@@ -51,19 +38,38 @@ class Dispatch:
     executor: Executor
     silence: Silence
     base: timedelta
+    _after: dict[Table, due_rows.Line] = field(default_factory=dict, init=False)
 
-    async def due(self, limit: int) -> tuple[Due, ...]:
-        """The stages that are due, longest waiting first, so many of each kind at most."""
+    async def due(self, each: int) -> tuple[Due, ...]:
+        """The stages that are due, longest waiting first.
 
-        def query(connection: Connection) -> tuple[Due, ...]:
-            now, trusts = clock.now(connection), self.silence.is_proof()
-            return tuple(
-                each
+        There are up to ``each`` of every status, priority and tenant. Raises Unavailable.
+        """
+
+        def query(connection: Connection) -> list[Due]:
+            return [
+                _due(row, stage)
                 for table, kind in _KINDS
-                for each in _due(connection, table, kind, now, limit, trust_silence=trusts)
-            )
+                for row in self._look(connection, table, each)
+                if (stage := due_stage(kind(row.status)))
+            ]
 
-        return await self.executor.read(query)
+        found = await self.executor.read(query)
+        return tuple(sorted(found, key=lambda due: due.due_at))
+
+    def _look(self, connection: Connection, table: Table, each: int) -> Sequence[Row[Any]]:
+        after = self._after.pop(table, due_rows.START)
+        rows = due_rows.fetch(
+            connection,
+            table,
+            each=each,
+            limit=MAX_ROWS,
+            after=after,
+            trust_silence=self.silence.is_proof(),
+        )
+        if len(rows) == MAX_ROWS:
+            self._after[table] = due_rows.line_of(rows[-1])
+        return rows
 
     async def published(self, batch: Sequence[Due]) -> None:
         """Move on the rows whose commands were sent, unless they have changed meanwhile.
@@ -118,34 +124,18 @@ def _table_of(stage: Stage) -> Table:
     return publications if stage is Stage.PUBLISH else import_tasks
 
 
-def _due(
-    connection: Connection,
-    table: Table,
-    kind: type[Status | PublicationStatus],
-    now: datetime,
-    limit: int,
-    *,
-    trust_silence: bool,
-) -> Iterator[Due]:
-    claims_count = true() if trust_silence else table.c.run_id.is_(None)
-    names = ("id", "status", "generation", "version", "due_at", "published", "traceparent")
-    rows = connection.execute(
-        select(*(table.c[name] for name in names))
-        .where(table.c.due_at <= now, claims_count)
-        .order_by(table.c.due_at)
-        .limit(limit)
+def _due(row: Row[Any], stage: Stage) -> Due:
+    return Due(
+        task_id=row.id,
+        tenant=row.tenant,
+        stage=stage,
+        priority=Priority(row.priority),
+        generation=row.generation,
+        version=row.version,
+        due_at=row.due_at,
+        published=row.published,
+        traceparent=row.traceparent,
     )
-    for row in rows:
-        if stage := due_stage(kind(row.status)):
-            yield Due(
-                task_id=row.id,
-                stage=stage,
-                generation=row.generation,
-                version=row.version,
-                due_at=row.due_at,
-                published=row.published,
-                traceparent=row.traceparent,
-            )
 
 
 def _moving_on(table: Table) -> Update:

@@ -16,6 +16,7 @@ from services.api.domain.headers import (
     kept_headers,
     wrong_headers,
 )
+from services.api.domain.lifecycle import PRIORITIES, Priority
 from services.api.domain.metadata import MAX_BYTES as MAX_METADATA_BYTES
 from services.api.domain.metadata import MAX_DEPTH, is_metadata
 from services.api.domain.values import is_one_line, parse_isrc, parse_md5
@@ -128,6 +129,11 @@ class Reader:
             return text
 
         return self.text(field, value, parse)
+
+    def priority(self, field: str, value: object) -> Priority | Unset:
+        """The name of a priority; null for what a task has if nobody says more."""
+        name = self.one_of(field, value, PRIORITIES)
+        return name if isinstance(name, Unset) else PRIORITIES.get(name or "", Priority.INTERACTIVE)
 
     def profile(self, field: str, value: object, known: Collection[str]) -> Text:
         """The name of a delivery profile that there is."""

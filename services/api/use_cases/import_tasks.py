@@ -16,7 +16,7 @@ from services.api.db import audit_rows, daily_rows, task_rows
 from services.api.db.catalogue_rows import HOMES, Home
 from services.api.db.record_rows import ISRC_HOLDERS
 from services.api.domain import changes
-from services.api.domain.changes import UNSET, NewTask, TaskChange, Unset
+from services.api.domain.changes import UNSET, NewTask, TaskChange, Unset, pick
 from services.api.domain.errors import (
     InvalidFields,
     RateLimited,
@@ -24,7 +24,7 @@ from services.api.domain.errors import (
     Violation,
 )
 from services.api.domain.headers import SourceHeaders
-from services.api.domain.lifecycle import Status
+from services.api.domain.lifecycle import Priority, Status
 from services.api.domain.queries import TaskQuery
 from services.api.domain.task import DOLBY_ATMOS, MASTER_TYPES, PRECISIONS, Target, Task
 from services.api.domain.values import parse_isrc
@@ -74,6 +74,7 @@ class TaskFields:
     declared_md5: object = UNSET
     target: Target | Unset | None = UNSET
     delivery_profile: object = UNSET
+    priority: object = UNSET
     precision: object = UNSET
     master_type: object = UNSET
     source_upload: object = UNSET
@@ -204,6 +205,7 @@ class ImportTasks:
                 declared_md5=_set(values.declared_md5),
                 target=None if isinstance(values.target, Unset) else values.target,
                 delivery_profile=_set(values.delivery_profile),
+                priority=pick(values.priority, Priority.INTERACTIVE),
                 source_upload_id=upload.id if upload else None,
                 precision=None if isinstance(values.precision, Unset) else values.precision,
             )
@@ -335,6 +337,7 @@ class ImportTasks:
             delivery_profile=reader.profile(
                 "delivery_profile", fields.delivery_profile, self.profiles
             ),
+            priority=reader.priority("priority", fields.priority),
             precision=reader.precision(
                 "precision", fields.precision, PRECISIONS.get(present or _type_of(fields))
             ),

@@ -9,8 +9,8 @@ import pytest
 
 from services.api.domain.lifecycle import Stage
 from services.api.domain.runs import Failed, Refused, error
+from services.api.domain.turns import Due
 from services.api.http.jsonapi.resource import timestamp
-from services.api.use_cases.dispatch import Due
 from tests.support.core import a_principal
 from tests.support.jsonapi import new_task
 
@@ -301,6 +301,7 @@ async def test_progress_and_the_next_attempt(client: Client, core: Core) -> None
         "progress": None,
         "attempts": 0,
         "generation": 1,
+        "priority": "interactive",
         "nextAttemptAt": None,
         "failure": None,
         "warnings": [],
@@ -321,7 +322,9 @@ async def test_progress_and_the_next_attempt(client: Client, core: Core) -> None
     assert waiting["nextAttemptAt"] == timestamp(task.due_at)
     due = Due(
         task_id=task.id,
+        tenant=task.tenant,
         stage=Stage.DOWNLOAD,
+        priority=task.priority,
         generation=1,
         version=task.version,
         due_at=task.due_at,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -121,6 +121,7 @@ def _task_meta(task: Task) -> Mapping[str, object]:
         "progress": _progress(task),
         "attempts": task.attempts,
         "generation": task.generation,
+        "priority": task.priority.name.lower(),
         "nextAttemptAt": task.next_attempt_at,
         "failure": _failure(task),
         "warnings": _problems(task.problems, "warning", "info"),
@@ -175,6 +176,13 @@ TASKS: Resource[Task] = Resource(
             read=attrgetter("delivery_profile"),
             field="delivery_profile",
             invalid="must be the name of a delivery profile",
+        ),
+        Attribute(
+            name="priority",
+            kind=Literal["interactive", "bulk"] | None,
+            read=None,
+            field="priority",
+            invalid="must be interactive or bulk",
         ),
         Attribute(
             name="sourceHeaders",

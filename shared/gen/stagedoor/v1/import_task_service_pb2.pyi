@@ -71,6 +71,29 @@ class ImportTask(_message.Message):
     STATE_VALIDATION_FAILED: ImportTask.State.ValueType  # 7
     """The validation refused the master or failed for good."""
 
+    class _Priority:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ImportTask._Priority.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PRIORITY_UNSPECIFIED: ImportTask._Priority.ValueType  # 0
+        """Not set."""
+        PRIORITY_INTERACTIVE: ImportTask._Priority.ValueType  # 1
+        """Somebody waits for it."""
+        PRIORITY_BULK: ImportTask._Priority.ValueType  # 2
+        """Nobody does: it has one of eight turns while there is other work, and all of them else."""
+
+    class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+        """What goes first."""
+
+    PRIORITY_UNSPECIFIED: ImportTask.Priority.ValueType  # 0
+    """Not set."""
+    PRIORITY_INTERACTIVE: ImportTask.Priority.ValueType  # 1
+    """Somebody waits for it."""
+    PRIORITY_BULK: ImportTask.Priority.ValueType  # 2
+    """Nobody does: it has one of eight turns while there is other work, and all of them else."""
+
     class _MasterType:
         ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
@@ -190,6 +213,7 @@ class ImportTask(_message.Message):
     NUMBER_FIELD_NUMBER: _builtins.int
     SOURCE_UPLOAD_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """importTasks/{uuid}"""
     source_uri: _builtins.str
@@ -237,6 +261,10 @@ class ImportTask(_message.Message):
     precision: _builtins.int
     """Bits of a sample that the master is said to have: 16 for a CD master, 24 for HD and Dolby Atmos;
     other types ask for none. 0 when nothing was said.
+    """
+    priority: Global___ImportTask.Priority.ValueType
+    """What goes first when there is more to do than workers; PRIORITY_INTERACTIVE when not given.
+    Tenants take turns within each.
     """
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[_problem_pb2.Problem]:
@@ -297,10 +325,11 @@ class ImportTask(_message.Message):
         number: _builtins.int = ...,
         source_upload: _builtins.str = ...,
         precision: _builtins.int = ...,
+        priority: Global___ImportTask.Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "create_time", b"create_time", "last_failure", b"last_failure", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "etag", b"etag", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "number", b"number", "precision", b"precision", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_headers", b"source_headers", "source_upload", b"source_upload", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "validation_report", b"validation_report", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "actual_md5", b"actual_md5", "attempts", b"attempts", "create_time", b"create_time", "declared_md5", b"declared_md5", "delivery_profile", b"delivery_profile", "etag", b"etag", "generation", b"generation", "isrc", b"isrc", "last_failure", b"last_failure", "master_type", b"master_type", "name", b"name", "next_attempt_time", b"next_attempt_time", "number", b"number", "precision", b"precision", "priority", b"priority", "problems", b"problems", "progress", b"progress", "record", b"record", "size_bytes", b"size_bytes", "source_headers", b"source_headers", "source_upload", b"source_upload", "source_uri", b"source_uri", "state", b"state", "target", b"target", "update_time", b"update_time", "validation_report", b"validation_report", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
     _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015
