@@ -56,14 +56,14 @@ class Rounds:
 
 def measure(system: Running, jobs: int, rate: float, seconds: float, rounds: Rounds) -> None:
     """One round of one system."""
-    _bring(system, 0, "burst", _FIRST)
+    bring(system, 0, "burst", _FIRST)
     before = _spent(system)
-    done = _bring(system, 1, "burst", jobs)
+    done = bring(system, 1, "burst", jobs)
     workers, everything = (after - b for after, b in zip(_spent(system), before, strict=True))
     rounds.rates.append(done["jobs"] / done["seconds"])
     rounds.workers.append(workers / jobs * 1e3)
     rounds.everything.append(everything / jobs * 1e3)
-    steady = _bring(system, 2, "steady", rate, seconds)
+    steady = bring(system, 2, "steady", rate, seconds)
     rounds.p50.append(steady["p50"])
     rounds.p99.append(steady["p99"])
     rounds.peak.append(max(tree.peak_mebibytes() for tree in system.workers))
@@ -75,7 +75,8 @@ def _spent(system: Running) -> tuple[float, float]:
     return workers, workers + sum(tree.cpu_seconds() for tree in system.servers)
 
 
-def _bring(system: Running, number: int, what: str, *numbers: float) -> dict[str, float]:
+def bring(system: Running, number: int, what: str, *numbers: float) -> dict[str, float]:
+    """Bring a system jobs; what its driver says. Raises CalledProcessError when it fails."""
     # A prefix of ISRCs for each time, so that none comes twice.
     environ = os.environ | system.environ | {"PREFIX": f"USB{number:02}"}
     done = subprocess.run(  # noqa: S603 - our own drivers

@@ -51,8 +51,11 @@ class System:
     start: Callable[[Path], Iterator[Running]]
 
 
-def ours(folder: Path) -> Iterator[Running]:
-    """Stagedoor: the API over PostgreSQL, the broker, and workers whose stages do nothing."""
+def ours(folder: Path, lasting: float = 0.0) -> Iterator[Running]:
+    """Stagedoor: the API over PostgreSQL, the broker, and workers whose stages do nothing.
+
+    They do it for ``lasting`` seconds. Its servers are the API, PostgreSQL and the broker.
+    """
     with ExitStack() as stack:
         postgres, nats = PostgresServer(), NatsServer()
         for engine in (postgres, nats):
@@ -65,7 +68,7 @@ def ours(folder: Path) -> Iterator[Running]:
         await_((folder / READY).exists, api, folder / "api")
         said: dict[str, Any] = json.loads((folder / READY).read_text())
         workers = [
-            stack.enter_context(_worker(stage, nats.url(role), folder))
+            stack.enter_context(_worker(stage, nats.url(role), folder, lasting))
             for stage, role in (("download", Role.DOWNLOADER), ("validate", Role.VALIDATOR))
         ]
         track, _ = rows.some(database, 1)
@@ -74,6 +77,7 @@ def ours(folder: Path) -> Iterator[Running]:
             "TOKEN": allowed,
             "TRACK": track,
             "NATS_URL": nats.url(Role.API),
+            "DATABASE_URL": database,
             "PYTHONPATH": _PATH,
         }
         client = (sys.executable, "-m", "bench.pipeline.ours", "client")
@@ -87,11 +91,11 @@ def _filled(url: str) -> None:
 
 
 @contextmanager
-def _worker(stage: str, nats: str, folder: Path) -> Iterator[Tree]:
+def _worker(stage: str, nats: str, folder: Path, lasting: float) -> Iterator[Tree]:
     ready = folder / f"{stage}.json"
     environ = {"STAGEDOOR_NATS_URL": nats, "STAGEDOOR_READY_FILE": str(ready)}
     environ["PYTHONPATH"] = _PATH
-    command = (sys.executable, "-m", "bench.pipeline.worker", stage)
+    command = (sys.executable, "-m", "bench.pipeline.worker", stage, str(lasting))
     with running(command, environ, folder, stage) as process:
         await_(ready.exists, process, folder / stage)
         yield Tree(process.pid)

@@ -1,4 +1,7 @@
-"""A worker of Stagedoor whose stage does nothing: ``python -m bench.pipeline.worker download``."""
+"""A worker of Stagedoor whose stage does nothing: ``python -m bench.pipeline.worker download``.
+
+With a number of seconds behind, it does nothing for so long, and tells its progress meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +18,32 @@ from shared.stage.service import serve
 if TYPE_CHECKING:
     from shared.stage.job import Job, Outcome, Progress
 
+# More often than anybody is told of it.
+TELL_EVERY_SECONDS = 0.1
 # As many as FastStream's and taskiq's workers take at a time, or fewer.
 SLOTS = 32
 ROLES = {"download": Role.DOWNLOADER, "validate": Role.VALIDATOR}
 
 
 class NoOp:
-    """A stage that ends well at once."""
+    """A stage that ends well, at once or after some seconds."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, seconds: float) -> None:
         """Be this stage."""
         self.name = name
+        self.tells = round(seconds / TELL_EVERY_SECONDS)
 
-    async def run(self, job: Job, progress: Progress) -> Outcome:  # noqa: ARG002 - the protocol's
+    async def run(self, job: Job, progress: Progress) -> Outcome:
         """Say that all went well."""
+        for told in range(self.tells):
+            progress(told, self.tells)
+            await asyncio.sleep(TELL_EVERY_SECONDS)
         if self.name == "download":
             return Stored(blob_key=job.output_key, size_bytes=3, md5="0" * 32)
         return Accepted(md5=job.actual_md5, size_bytes=job.size_bytes, format=Format(codec="PCM"))
 
 
 if __name__ == "__main__":
-    stage = sys.argv[1]
-    asyncio.run(serve(NoOp(stage), ROLES[stage], ServiceSettings(), SLOTS))
+    stage, *lasting = sys.argv[1:]
+    no_op = NoOp(stage, float(lasting[0]) if lasting else 0.0)
+    asyncio.run(serve(no_op, ROLES[stage], ServiceSettings(), SLOTS))

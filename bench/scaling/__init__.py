@@ -1,0 +1,1 @@
+"""How far the pipeline scales: its parts measured, a simulation fed with them, the arithmetic."""
