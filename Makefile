@@ -16,7 +16,7 @@ IMAGE = cd proto && ../$(BIN)/buf build --path stagedoor --exclude-source-info
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline clean
+.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline bench-parts bench-scaling clean
 
 ##@ Use it
 
@@ -72,7 +72,7 @@ docs: $(VENV)/.development ## make the pages of docs/ again that are made from c
 docs-validator: docs ## ask Stagedoor, MediaInfo and FFmpeg about every broken master again
 	$(BIN)/python -m tests.support.docs mutations docs/validator
 
-bench: bench-validate bench-download bench-api bench-pipeline ## run all benchmarks, on a quiet machine
+bench: bench-validate bench-download bench-api bench-pipeline bench-parts bench-scaling ## run all benchmarks, on a quiet machine
 
 bench-validate: $(VENV)/.development ## time the validator beside MediaInfo and FFmpeg, into docs/
 	$(BIN)/python -m bench.validate --rounds 3 --write docs/performance.md
@@ -85,6 +85,12 @@ bench-api: $(VENV)/.development ## load the API beside FastAPI and Django REST f
 
 bench-pipeline: $(VENV)/.development ## run jobs that do nothing beside Celery, FastStream and taskiq, into docs/
 	$(BIN)/python -m bench.pipeline --write docs/performance.md
+
+bench-parts: $(VENV)/.development ## measure what a job costs each part of the pipeline, into docs/
+	$(BIN)/python -m bench.scaling.parts --write docs/scaling.md
+
+bench-scaling: $(VENV)/.development ## compute and simulate 10, 100 and 1,000 times the load, into docs/
+	$(BIN)/python -m bench.scaling --write docs/scaling.md
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
