@@ -12,8 +12,8 @@ from bench.scaling.costs import FLIGHTS
 from bench.scaling.engine import Batches, Pool, Process, Simulation, Station
 from bench.scaling.plan import Fleet, Name, Thing, resources
 from services.api.db.executor import MAX_BATCH
-from services.api.dispatcher import BATCH
 from services.api.outbox import WINDOW
+from services.api.windows import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ class Replica:
         self._cell = cell
         self.core = Station(simulation)
         self.flights = Batches(simulation, self._fly, at_once=FLIGHTS, most=MAX_BATCH)
-        self.dispatcher = Batches(simulation, self._dispatch, at_once=1, most=BATCH)
+        self.dispatcher = Batches(simulation, self._dispatch, at_once=1, most=MOST)
         self.relay = Batches(simulation, self._send, at_once=1, most=WINDOW)
 
     def _fly(self, batch: list[Process]) -> Process:
