@@ -16,7 +16,7 @@ IMAGE = cd proto && ../$(BIN)/buf build --path stagedoor --exclude-source-info
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline bench-parts bench-scaling clean
+.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling clean
 
 ##@ Use it
 
@@ -72,7 +72,7 @@ docs: $(VENV)/.development ## make the pages of docs/ again that are made from c
 docs-validator: docs ## ask Stagedoor, MediaInfo and FFmpeg about every broken master again
 	$(BIN)/python -m tests.support.docs mutations docs/validator
 
-bench: bench-validate bench-download bench-api bench-pipeline bench-parts bench-scaling ## run all benchmarks, on a quiet machine
+bench: bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling ## run all benchmarks, on a quiet machine
 
 bench-validate: $(VENV)/.development ## time the validator beside MediaInfo and FFmpeg, into docs/
 	$(BIN)/python -m bench.validate --rounds 3 --write docs/performance.md
@@ -85,6 +85,9 @@ bench-api: $(VENV)/.development ## load the API beside FastAPI and Django REST f
 
 bench-pipeline: $(VENV)/.development ## run jobs that do nothing beside Celery, FastStream and taskiq, into docs/
 	$(BIN)/python -m bench.pipeline --write docs/performance.md
+
+bench-fleets: $(VENV)/.development ## measure what more workers bring and who waits for whom, into docs/
+	$(BIN)/python -m bench.fleets --write docs/performance.md
 
 bench-parts: $(VENV)/.development ## measure what a job costs each part of the pipeline, into docs/
 	$(BIN)/python -m bench.scaling.parts --write docs/scaling.md

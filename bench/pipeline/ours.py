@@ -70,6 +70,8 @@ async def connect() -> AsyncIterator[tuple[Submit, AsyncIterator[str]]]:
     async def done() -> AsyncIterator[str]:
         async for message in heard.messages:
             event = ImportTaskEvent.FromString(message.data)
+            if not event.import_task.isrc.startswith(os.environ["PREFIX"]):
+                continue  # somebody else's
             id_ = event.import_task.name.rpartition("/")[2]
             while id_ not in names:  # noqa: ASYNC110 - its answer is on its way
                 await asyncio.sleep(0)

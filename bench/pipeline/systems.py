@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -51,26 +51,55 @@ class System:
     start: Callable[[Path], Iterator[Running]]
 
 
-def ours(folder: Path, lasting: float = 0.0) -> Iterator[Running]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Workers of Stagedoor: so many of each stage, with so many slots each.
+
+    Their stages do nothing for ``lasting`` seconds.
+    """
+
+    workers: int = 1
+    slots: int = 32  # as many as FastStream's and taskiq's workers take at a time, or fewer
+    lasting: float = 0.0
+
+
+ALONE: Final = Fleet()
+_ROLES: Final = {"download": Role.DOWNLOADER, "validate": Role.VALIDATOR}
+
+
+def ours(folder: Path, fleet: Fleet = ALONE) -> Iterator[Running]:
     """Stagedoor: the API over PostgreSQL, the broker, and workers whose stages do nothing.
 
-    They do it for ``lasting`` seconds. Its servers are the API, PostgreSQL and the broker.
+    Its servers are the API, PostgreSQL and the broker.
     """
+    with served(folder) as api, ExitStack() as stack:
+        workers = [
+            stack.enter_context(worker(stage, number, api, folder, fleet))
+            for stage in _ROLES
+            for number in range(fleet.workers)
+        ]
+        yield replace(api, workers=tuple(workers))
+
+
+def _nothing(_: str) -> None:
+    """Leave the database as it is."""
+
+
+@contextmanager
+def served(folder: Path, prepare: Callable[[str], None] = _nothing) -> Iterator[Running]:
+    """The same without workers; ``prepare`` is given the URL of the database before it starts."""
     with ExitStack() as stack:
         postgres, nats = PostgresServer(), NatsServer()
         for engine in (postgres, nats):
             stack.callback(engine.remove)
             engine.start()
         database = postgres.database(_filled)
+        prepare(database)
         environ = environ_of(database, nats.url(Role.API), folder)
         allowed = token(environ)
         api = stack.enter_context(running(API, environ, folder, "api"))
         await_((folder / READY).exists, api, folder / "api")
         said: dict[str, Any] = json.loads((folder / READY).read_text())
-        workers = [
-            stack.enter_context(_worker(stage, nats.url(role), folder, lasting))
-            for stage, role in (("download", Role.DOWNLOADER), ("validate", Role.VALIDATOR))
-        ]
         track, _ = rows.some(database, 1)
         given = {
             "API": said["http"],
@@ -79,10 +108,11 @@ def ours(folder: Path, lasting: float = 0.0) -> Iterator[Running]:
             "NATS_URL": nats.url(Role.API),
             "DATABASE_URL": database,
             "PYTHONPATH": _PATH,
+            **{role.value: nats.url(role) for role in _ROLES.values()},
         }
         client = (sys.executable, "-m", "bench.pipeline.ours", "client")
         servers = (Tree(api.pid), Tree(postgres.process.pid), Tree(nats.process.pid))
-        yield Running(client, given, tuple(workers), servers)
+        yield Running(client, given, (), servers)
 
 
 def _filled(url: str) -> None:
@@ -91,13 +121,19 @@ def _filled(url: str) -> None:
 
 
 @contextmanager
-def _worker(stage: str, nats: str, folder: Path, lasting: float) -> Iterator[Tree]:
-    ready = folder / f"{stage}.json"
-    environ = {"STAGEDOOR_NATS_URL": nats, "STAGEDOOR_READY_FILE": str(ready)}
-    environ["PYTHONPATH"] = _PATH
-    command = (sys.executable, "-m", "bench.pipeline.worker", stage, str(lasting))
-    with running(command, environ, folder, stage) as process:
-        await_(ready.exists, process, folder / stage)
+def worker(stage: str, number: int, api: Running, folder: Path, fleet: Fleet) -> Iterator[Tree]:
+    """One worker of a stage, once it is ready; its log has its name."""
+    name = f"{stage}-{number}"
+    ready = folder / f"{name}.json"
+    environ = {
+        "STAGEDOOR_NATS_URL": api.environ[_ROLES[stage].value],
+        "STAGEDOOR_READY_FILE": str(ready),
+        "PYTHONPATH": _PATH,
+    }
+    lasting = (str(fleet.lasting), str(fleet.slots))
+    command = (sys.executable, "-m", "bench.pipeline.worker", stage, *lasting)
+    with running(command, environ, folder, name) as process:
+        await_(ready.exists, process, folder / name)
         yield Tree(process.pid)
 
 

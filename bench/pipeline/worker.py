@@ -1,6 +1,7 @@
-"""A worker of Stagedoor whose stage does nothing: ``python -m bench.pipeline.worker download``.
+"""A worker of Stagedoor whose stage does nothing.
 
-With a number of seconds behind, it does nothing for so long, and tells its progress meanwhile.
+``python -m bench.pipeline.worker download 0 32``: the stage, for how many seconds it does nothing,
+telling its progress, and in how many slots.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from shared.problems import Format
 from shared.settings import ServiceSettings
 from shared.stage.job import Accepted, Stored
 from shared.stage.service import serve
+from shared.telemetry.logs import configure
 
 if TYPE_CHECKING:
     from shared.stage.job import Job, Outcome, Progress
 
 # More often than anybody is told of it.
 TELL_EVERY_SECONDS = 0.1
-# As many as FastStream's and taskiq's workers take at a time, or fewer.
-SLOTS = 32
 ROLES = {"download": Role.DOWNLOADER, "validate": Role.VALIDATOR}
 
 
@@ -44,6 +44,7 @@ class NoOp:
 
 
 if __name__ == "__main__":
-    stage, *lasting = sys.argv[1:]
-    no_op = NoOp(stage, float(lasting[0]) if lasting else 0.0)
-    asyncio.run(serve(no_op, ROLES[stage], ServiceSettings(), SLOTS))
+    stage, lasting, slots = sys.argv[1:]
+    configure(stage)
+    no_op = NoOp(stage, float(lasting))
+    asyncio.run(serve(no_op, ROLES[stage], ServiceSettings(), int(slots)))

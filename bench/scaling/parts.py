@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.page import described, put
 from bench.pipeline.__main__ import bring
-from bench.pipeline.systems import ours
+from bench.pipeline.systems import Fleet, ours
 from shared.bus import streams
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def measure(lasting: float, jobs: int) -> Spent:
     """What so many jobs use whose stages last so long."""
     with (
         TemporaryDirectory(prefix="stagedoor-bench-") as folder,
-        contextmanager(partial(ours, lasting=lasting))(Path(folder)) as running,
+        contextmanager(ours)(Path(folder), Fleet(lasting=lasting)) as running,
     ):
         bring(running, 0, "burst", _FIRST)
         moments, spent = [time.monotonic()], [asyncio.run(_spent(running))]

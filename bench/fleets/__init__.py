@@ -1,0 +1,1 @@
+"""What more workers bring, and who waits for whom."""
