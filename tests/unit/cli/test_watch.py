@@ -104,8 +104,8 @@ async def test_a_failed_attempt_is_told(stagedoor: Stagedoor, core: Core) -> Non
     failed = Failed(problem=error("timeout", "The origin went silent."))
     await core.use_cases.runs.report(task.id, run, failed)
     # States may be skipped: this one must have been seen before there is another.
-    while await line_of(process) != "will retry: error timeout: The origin went silent.":
-        pass
+    while (line := await line_of(process)) != "will retry: error timeout: The origin went silent.":
+        assert line
     await core.use_cases.import_tasks.update(a_principal(), task.id, TaskFields(declared_md5=MD5))
     await core.complete(await core.use_cases.import_tasks.get(a_principal(), task.id))
     result = await stagedoor.end_of(process)
