@@ -42,6 +42,10 @@ class Service(Protocol):
 
     name: str
 
+    @property
+    def start_seconds(self) -> float | None:
+        """How long it may take until it is ready; None is any time."""
+
     def launch(self) -> Launch:
         """How to start it now; clears what an earlier run left."""
 
@@ -70,13 +74,14 @@ class Child:
 
         Raises StartError.
         """
+        limit = self._service.start_seconds
         self._process = process = await spawn(self._service.launch())
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(limit):
                 answer = await self._await_answer(process)
         except TimeoutError:
             await self._reap(process)
-            raise StartError(f"{self.name} was not ready in {START_SECONDS:.0f} s") from None
+            raise StartError(f"{self.name} was not ready in {limit:.0f} s") from None
         self.pid, self.answer = process.pid, answer
         self._on_ready()
 
@@ -148,24 +153,6 @@ async def spawn(
         stderr=stderr,
         start_new_session=True,
     )
-
-
-async def run_once(launch: Launch) -> str:
-    """Run a program to its end; what it printed.
-
-    Raises StartError when it did not end well.
-    """
-    process = await spawn(launch, stdout=asyncio.subprocess.PIPE)
-    try:
-        printed, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        program = " ".join(launch.command[1:])
-        raise StartError(f"{program} {describe(process.returncode)}")
-    return printed.decode().strip()
 
 
 def describe(code: int | None) -> str:

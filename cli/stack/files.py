@@ -1,24 +1,12 @@
-"""Small files that hold secrets or that others wait for."""
+"""Small files that others write and we wait for."""
 
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PRIVATE = 0o600
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file at once and whole, readable by its owner only."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as file:
-        file.write(text)
-    part.replace(path)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cli.stack.child import Launch, StartError
+from cli.stack.child import START_SECONDS, Launch, StartError
 from cli.stack.files import read_json
 from shared.bus.roles import Role, new_password, role_url, server_config
 
@@ -22,6 +22,8 @@ LOOPBACK = "127.0.0.1"
 class PythonService:
     """A service of ours: ``python -m services.<role>`` with a ready file of its own."""
 
+    start_seconds: float | None = START_SECONDS
+
     def __init__(self, name: str, role: Role, env: Mapping[str, str], folder: Path) -> None:
         """Take the environment to start it with and the folder for its ready file."""
         self.name = name
@@ -32,24 +34,50 @@ class PythonService:
     def launch(self) -> Launch:
         """How to start it now."""
         self._ready.unlink(missing_ok=True)
-        return Launch((sys.executable, "-m", self._module), self._env)
+        return Launch((sys.executable, "-m", self._module, *self._arguments()), self._env)
 
     def answer(self, pid: int) -> Mapping[str, Any] | None:
         """What it wrote into its ready file."""
         found = read_json(self._ready)
         return found if found and found.get("pid") == pid else None
 
+    def _arguments(self) -> tuple[str, ...]:
+        return ()
+
 
 class ApiService(PythonService):
-    """The API; once its ports are known, a restart takes the same ones again."""
+    """The API; once its ports are known, a restart takes the same ones again.
+
+    If it is to prepare the database it does so until it was ready once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        role: Role,
+        env: Mapping[str, str],
+        folder: Path,
+        token_file: Path | None = None,
+    ) -> None:
+        """Take what any service does, and if it is to prepare, where it keeps a token."""
+        super().__init__(name, role, env, folder)
+        self._prepare: tuple[str, ...] = ()
+        if token_file is not None:
+            self._prepare = ("--prepare", str(token_file))
+            self.start_seconds = None  # as long as large tables take
 
     def answer(self, pid: int) -> Mapping[str, Any] | None:
         """What it wrote into its ready file; ``http`` and ``grpc`` say where it listens."""
         found = super().answer(pid)
         if found:
+            self._prepare = ()
+            self.start_seconds = START_SECONDS
             self._settle("STAGEDOOR_HTTP_LISTEN", urlsplit(found["http"]).port)
             self._settle("STAGEDOOR_GRPC_LISTEN", urlsplit(f"//{found['grpc']}").port)
         return found
+
+    def _arguments(self) -> tuple[str, ...]:
+        return self._prepare
 
     def _settle(self, variable: str, port: int | None) -> None:
         host = self._env[variable].rpartition(":")[0]
@@ -60,6 +88,7 @@ class NatsServer:
     """The broker, on loopback, with a user for each role and passwords of this start only."""
 
     name = "nats"
+    start_seconds = START_SECONDS
 
     def __init__(self, env: Mapping[str, str], folder: Path, store: Path) -> None:
         """Take the environment, a folder for its ports file and one for its streams."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -12,19 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.location import READY_FILE
-from cli.stack.acceptance import is_accepted
-from cli.stack.child import Child, Launch, StartError, run_once, say
-from cli.stack.files import write_private
+from cli.stack.child import Child, StartError, say
 from cli.stack.services import ApiService, NatsServer, PythonService
 from shared.bus.roles import Role
+from shared.private import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping
     from pathlib import Path
 
-ADMIN = (sys.executable, "-m", "services.api.admin")
 RESTORING = "restore.partial"
-NEW_TOKEN = ("token", "create", "--name", "local", "--tenant", "default", "--scopes", "admin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +84,26 @@ class Supervisor:
         return [*self._workers, *self._api, *self._nats]
 
     async def _start(self) -> None:
-        await _together(self._start_broker(), self._prepare_database())
+        await self._start_broker()
         self._plan_services()
-        await _together(self._open_api(), *(worker.start() for worker in self._workers))
+        await _together(self._api[0].start(), *self._starts())
+        self._token = self._token_file.read_text()
         self._is_ready = True
         self._write_ready()
         self._greet()
+
+    def _starts(self) -> Iterator[Coroutine[None, None, None]]:
+        """Of the workers, as many at once as the API leaves cores for.
+
+        To start is to compute, and as the API does so the longest, nobody should slow it down.
+        """
+        room = asyncio.Semaphore(max(1, (os.cpu_count() or 1) - 1))
+
+        async def start(worker: Child) -> None:
+            async with room:
+                await worker.start()
+
+        return (start(worker) for worker in self._workers)
 
     async def _start_broker(self) -> None:
         if self._env.get("STAGEDOOR_NATS_URL"):
@@ -100,28 +112,13 @@ class Supervisor:
         self._nats = [Child(self._broker, self._write_ready)]
         await self._nats[0].start()
 
-    async def _prepare_database(self) -> None:
-        """Have this version's tables, and a token unless there is an earlier one."""
-        if self._token_file.exists():
-            await self._admin("db", "upgrade")
-        else:  # in one go: to start the program takes longer than what it does
-            self._token = await self._make_token("--upgrade")
-
-    async def _open_api(self) -> None:
-        """Start the API and have a token that it takes: an earlier one, or one made now."""
-        await self._api[0].start()
-        if not self._token:
-            self._token = self._token_file.read_text()
-            if not await asyncio.to_thread(is_accepted, self._http, self._token):
-                self._token = await self._make_token()
-
     def _plan_services(self) -> None:
         counts = {
             Role.DOWNLOADER: self._options.downloaders,
             Role.VALIDATOR: self._options.validators,
             Role.PUBLISHER: self._options.publishers,
         }
-        api = ApiService("api", Role.API, self._env_of(Role.API), self._run)
+        api = ApiService("api", Role.API, self._env_of(Role.API), self._run, self._token_file)
         self._api = [Child(api, self._write_ready)]
         for role, count in counts.items():
             names = [f"{role}-{number}" for number in range(1, count + 1)]
@@ -136,14 +133,6 @@ class Supervisor:
             del env["STAGEDOOR_DATABASE_URL"]
             env.pop("STAGEDOOR_SECRETS_KEY", None)
         return env
-
-    async def _make_token(self, *options: str) -> str:
-        token = await self._admin(*NEW_TOKEN, *options)
-        write_private(self._token_file, token)
-        return token
-
-    async def _admin(self, *arguments: str) -> str:
-        return await run_once(Launch((*ADMIN, *arguments), self._env))
 
     @property
     def _http(self) -> str:

@@ -22,7 +22,6 @@ from services.api.http.accepting import LoopTroubles
 from services.api.http.limits import Limits
 from services.api.http.server import make_app
 from services.api.http.server import serve as serve_http
-from services.api.jwt import JwtVerifier
 from services.api.limits import RateLimiter
 from services.api.loops import working
 from services.api.signals import Signals
@@ -35,9 +34,11 @@ from shared.telemetry.ready import write_ready_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from services.api.db.engine import Engines
     from services.api.settings import ApiSettings
+    from services.api.use_cases.tokens import Tokens, Verify
 
 READY_EVERY_SECONDS = 1.0
 _GARBAGE = (20_000, 20, 50)
@@ -46,8 +47,11 @@ _GARBAGE = (20_000, 20, 50)
 _log = structlog.get_logger(__name__)
 
 
-async def run(settings: ApiSettings) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what was begun and end."""
+async def run(settings: ApiSettings, token_file: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what was begun and end.
+
+    With a ``token_file`` the database is prepared first, as ``preparing`` says.
+    """
     stop = asyncio.Event()
     asyncio.get_running_loop().set_exception_handler(LoopTroubles())
     with told_by_signals(stop.set):
@@ -57,7 +61,6 @@ async def run(settings: ApiSettings) -> None:
 async def _run(settings: ApiSettings, stop: asyncio.Event) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     signals = Signals()
-    trust = settings.trust()
     use_cases = UseCases.build(
         open_engines(settings.database(), ANSWER_SECONDS),
         signals,
@@ -66,7 +69,7 @@ async def _run(settings: ApiSettings, stop: asyncio.Event) -> None:
         settings.limits(),
         profile_names(settings.profiles_dir),
         timedelta(seconds=settings.dispatch_seconds),
-        JwtVerifier(trust, trust.keys()).verify if trust else None,
+        _verify(settings),
         store=open_store(settings.store_url(), scratch=own_scratch(settings.data_dir / "scratch")),
         keys=settings.keys(),
         describe=event_data,
@@ -81,6 +84,8 @@ async def _run(settings: ApiSettings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(alone(settings.database()))
         stack.push_async_callback(use_cases.executor.close)
+        if token_file is not None:
+            await _prepare(use_cases.tokens, token_file)
         await _check_tables(use_cases.executor.engines)
         loops = working(settings, use_cases, signals, stop)
         degraded = await stack.enter_async_context(loops)
@@ -91,6 +96,16 @@ async def _run(settings: ApiSettings, stop: asyncio.Event) -> None:
         _log.info("api_stopping")
 
 
+def _verify(settings: ApiSettings) -> Verify | None:
+    """Who knows the JWTs of an identity provider, if one is believed."""
+    trust = settings.trust()
+    if trust is None:
+        return None
+    from services.api.jwt import JwtVerifier
+
+    return JwtVerifier(trust, trust.keys()).verify
+
+
 def _leave_in_peace() -> None:
     """Look no more for garbage among what was made at the start, and less often among the rest.
 
@@ -99,6 +114,16 @@ def _leave_in_peace() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GARBAGE)
+
+
+async def _prepare(tokens: Tokens, token_file: Path) -> None:
+    """Raise RuntimeError for a database that cannot be prepared, also for one that is away."""
+    from services.api.preparing import prepare
+
+    try:
+        await prepare(tokens, token_file)
+    except Unavailable as refusal:
+        raise RuntimeError(refusal.detail) from None
 
 
 async def _check_tables(engines: Engines) -> None:

@@ -16,8 +16,9 @@ import pytest
 
 from cli.stack import child as child_module
 from cli.stack import tether
-from cli.stack.child import Child, Launch, StartError, run_once
-from cli.stack.files import read_json, write_private
+from cli.stack.child import Child, Launch, StartError
+from cli.stack.files import read_json
+from shared.private import write_private
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -46,6 +47,7 @@ class Program:
     """A service that runs one of the programs above."""
 
     name = "program"
+    start_seconds: float | None = 10.0
 
     def __init__(self, code: str, folder: Path) -> None:
         self._code = TELL + textwrap.dedent(code)
@@ -132,11 +134,9 @@ async def test_a_program_that_ends_before_it_is_ready_is_an_error(tmp_path: Path
         await Child(Program(BROKEN, tmp_path), Starts()).start()
 
 
-async def test_a_program_that_says_nothing_is_an_error_and_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(child_module, "START_SECONDS", 0.2)
+async def test_a_program_that_says_nothing_is_an_error_and_killed(tmp_path: Path) -> None:
     program = Program(SILENT, tmp_path)
+    program.start_seconds = 0.2
     child = Child(program, Starts())
     with pytest.raises(StartError, match="was not ready"):
         await child.start()
@@ -202,15 +202,6 @@ def test_a_child_whose_supervisor_is_gone_already_does_not_start(tmp_path: Path)
     command = (sys.executable, tether.__file__, "1", "/bin/sh", "-c", f"touch {tmp_path}/started")
     assert subprocess.run(command, check=False).returncode == 1
     assert list(tmp_path.iterdir()) == []
-
-
-async def test_run_once_gives_what_was_printed() -> None:
-    assert await run_once(Launch((sys.executable, "-c", "print('sd_1')"), {})) == "sd_1"
-
-
-async def test_run_once_tells_a_failure() -> None:
-    with pytest.raises(StartError, match=r"-c raise SystemExit\(2\) ended with exit code 2"):
-        await run_once(Launch((sys.executable, "-c", "raise SystemExit(2)"), {}))
 
 
 def test_a_private_file_is_whole_and_for_its_owner_only(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from cli.stack import services
-from cli.stack.child import Child, StartError
-from cli.stack.files import write_private
+from cli.stack.child import START_SECONDS, Child, StartError
 from cli.stack.services import ApiService, NatsServer, PythonService
 from cli.stack.supervisor import Options, environment
 from shared.bus.bus import Bus
 from shared.bus.roles import Role
+from shared.private import write_private
 
 LISTEN = {"STAGEDOOR_HTTP_LISTEN": "0.0.0.0:0", "STAGEDOOR_GRPC_LISTEN": "[::1]:0"}
 
@@ -38,12 +38,24 @@ def test_what_an_earlier_run_said_is_not_believed(tmp_path: Path) -> None:
 
 
 def test_the_api_keeps_its_ports(tmp_path: Path) -> None:
-    api = ApiService("api", Role.API, LISTEN, tmp_path)
+    api = ApiService("api", Role.API, LISTEN, tmp_path, tmp_path / "token")
     write_private(tmp_path / "api.json", '{"pid": 7, "http": "http://h:81", "grpc": "h:82"}')
     assert api.answer(7)
     env = api.launch().env
     assert env["STAGEDOOR_HTTP_LISTEN"] == "0.0.0.0:81"
     assert env["STAGEDOOR_GRPC_LISTEN"] == "[::1]:82"
+
+
+def test_the_api_prepares_the_database_once_and_may_take_its_time(tmp_path: Path) -> None:
+    api = ApiService("api", Role.API, LISTEN, tmp_path, tmp_path / "token")
+    prepare = ["--prepare", str(tmp_path / "token")]
+    for _ in range(2):  # as long as it never was ready
+        assert list(api.launch().command[1:]) == ["-m", "services.api", *prepare]
+        assert api.start_seconds is None
+    write_private(tmp_path / "api.json", '{"pid": 7, "http": "http://h:81", "grpc": "h:82"}')
+    assert api.answer(7)
+    assert list(api.launch().command[1:]) == ["-m", "services.api"]
+    assert api.start_seconds == START_SECONDS
 
 
 async def test_the_broker_keeps_its_port_and_its_users(tmp_path: Path) -> None:

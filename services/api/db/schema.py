@@ -40,7 +40,7 @@ async def check_tables(engines: Engines) -> None:
 
 def judge(connection: Connection) -> str | None:
     """Why this version cannot work with the tables; None if it can."""
-    present, ours = revision(connection), _revisions()[0]
+    present, ours = revision(connection), newest()
     if present is None:
         return f"The database has no tables yet. {UPGRADE}"
     if present == ours:
@@ -58,6 +58,11 @@ def revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(_version.name):
         return None
     return connection.scalars(select(_version.c.version_num)).one_or_none()
+
+
+def newest() -> str:
+    """The revision that this version works with."""
+    return _revisions()[0]
 
 
 def is_known(name: str) -> bool:

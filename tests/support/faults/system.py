@@ -59,6 +59,7 @@ class MotoServer:
     """An S3 protocol server on a port of its own; it forgets everything with its process."""
 
     name = "s3"
+    start_seconds = START_SECONDS
 
     def __init__(self) -> None:
         """Choose a port."""

@@ -5,15 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import delete, insert, inspect
 from sqlalchemy.exc import DBAPIError
 
 from services.api.db import schema
 from services.api.db.schema import SCRIPTS
-from services.api.db.tables import compatibility
 from services.api.domain.errors import Unavailable, WrongTables
 
 if TYPE_CHECKING:
@@ -41,23 +36,26 @@ async def upgrade(engines: Engines, revision: str = "head", scripts: Path = SCRI
 
     def steps(connection: Connection) -> None:
         present = schema.revision(connection)
+        if scripts == SCRIPTS and revision == "head" and present == schema.newest():
+            return
         if scripts == SCRIPTS and present is not None and not schema.is_known(present):
             problem = schema.judge(connection)
             if problem is not None:
                 raise WrongTables(problem)
             return
-        command.upgrade(_config(connection, scripts), revision)
-        _note_compatibility(connection, scripts)
+        from services.api.db.migrations import stepping
+
+        stepping.up(connection, revision, scripts)
 
     await _migrate(engines, steps)
 
 
 async def downgrade(engines: Engines, revision: str) -> None:
     """Take the database back to a revision. Raises Unavailable as ``upgrade``."""
+    from services.api.db.migrations import stepping
 
     def steps(connection: Connection) -> None:
-        command.downgrade(_config(connection, SCRIPTS), revision)
-        _note_compatibility(connection, SCRIPTS)
+        stepping.down(connection, revision, SCRIPTS)
 
     await _migrate(engines, steps)
 
@@ -86,24 +84,3 @@ def _be_patient(connection: Connection) -> None:
         # A large table's index takes longer than a request may; but nobody waits long for a lock.
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-
-
-def _note_compatibility(connection: Connection, scripts: Path) -> None:
-    """Write down the oldest revision whose programs can work with the tables as they are now."""
-    present = schema.revision(connection)
-    if present is None or not inspect(connection).has_table(compatibility.name):
-        return
-    directory = ScriptDirectory.from_config(_config(connection, scripts))
-    steps = list(directory.walk_revisions("base", present))
-    contracting = [step for step in steps if getattr(step.module, "contracts", False)]
-    oldest = (contracting or steps[-1:])[0].revision
-    connection.execute(delete(compatibility))
-    connection.execute(insert(compatibility).values(oldest_revision=oldest))
-
-
-def _config(connection: Connection, scripts: Path) -> Config:
-    """Alembic's settings for this connection."""
-    settings = Config()
-    settings.set_main_option("script_location", str(scripts))
-    settings.attributes["connection"] = connection
-    return settings
