@@ -7,9 +7,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from shared.lean import without
+from shared.lean import lean_imports
 
-with without("rich"):  # the log library would load it for colours
+with lean_imports("rich"):  # the log library would load it for colours
     from services.api.app import run
     from services.api.settings import ApiSettings
     from shared.telemetry.logs import configure

@@ -19,9 +19,9 @@ from pydantic import (
 from services.api.domain.keeping import Keep
 from services.api.domain.runs import Limits
 from services.api.domain.storage import Caps
-from services.api.jwt import Trust
 from services.api.notify.server import MailServer
 from services.api.secrets import SecretKeys
+from services.api.trust import Trust
 from services.api.use_cases.targets import Targets
 from shared.origin import OriginPolicy
 from shared.settings import ServiceSettings

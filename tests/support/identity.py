@@ -13,7 +13,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from services.api.jwks import KeySet
-from services.api.jwt import JwtVerifier, Trust
+from services.api.jwt import JwtVerifier
+from services.api.trust import Trust
 
 ISSUER = "https://login.example.com/"
 AUDIENCE = "stagedoor"

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
-from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -83,6 +82,8 @@ class Listener:
 
     async def run(self) -> None:
         """Listen for ever."""
+        from asyncpg import InterfaceError, PostgresError  # SQLite does without
+
         while True:
             try:
                 await self._listen()

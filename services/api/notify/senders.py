@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from services.api.domain.subscriptions import Outcome, is_mail
-from services.api.notify.mail import MailSender
 from services.api.notify.webhook import WebhookSender
 from shared.origin.guard import AddressGuard
 from shared.origin.tls import tls_context
@@ -40,8 +39,12 @@ class Senders:
     def build(cls, policy: OriginPolicy, server: MailServer | None, ca_file: Path | None) -> Self:
         """Those that an operator's settings describe. Blocks."""
         tls = tls_context(ca_file)
-        mail = MailSender(server, tls_context(ca_file, alpn=())) if server else None
-        return cls(WebhookSender(AddressGuard(policy), tls), mail)
+        webhooks = WebhookSender(AddressGuard(policy), tls)
+        if server is None:
+            return cls(webhooks)
+        from services.api.notify.mail import MailSender
+
+        return cls(webhooks, MailSender(server, tls_context(ca_file, alpn=())))
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Make one attempt."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-import langcodes
-
 MAX_TAG: Final = 64
 """More than any tag that is not made up."""
+
+# Its data take long to load, and few requests name a language.
 
 
 def standard_tag(text: str) -> str | None:
     """A tag in its usual spelling, such as it-IT for it_it; None for what is no valid tag."""
+    import langcodes
+
     try:
         tag = langcodes.standardize_tag(text)
     except ValueError:
@@ -22,5 +24,7 @@ def standard_tag(text: str) -> str | None:
 
 def own_name(tag: str) -> str:
     """What the language of a valid tag calls itself, such as Italiano."""
+    import langcodes
+
     name = langcodes.Language.get(tag).language_name(tag)
     return name[:1].upper() + name[1:]

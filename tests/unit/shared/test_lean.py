@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from shared.lean import without
+from shared.lean import lean_imports
 
 NEEDLESS = {
     "services.downloader": {"rich", "aiohttp", "sqlalchemy", "grpc", "numpy"},
@@ -30,7 +30,7 @@ def test_a_service_loads_nothing_that_it_does_not_use(module: str, needless: set
 
 def test_what_was_hidden_can_be_had_afterwards() -> None:
     sys.modules.pop("colorsys", None)
-    with without("colorsys", "json"):
+    with lean_imports("colorsys", "json"):
         with pytest.raises(ImportError):
             __import__("colorsys")
         assert __import__("json") is sys.modules["json"], "it was there before"

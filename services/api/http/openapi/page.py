@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from lxml import etree
 
+from services.api.http.openapi.style import STYLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,15 +16,6 @@ if TYPE_CHECKING:
 
     Element = etree._Element  # noqa: SLF001 - the name that its type stubs have for it
     Content = str | Element
-
-STYLE = """
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
-code, pre { font-family: ui-monospace, monospace; font-size: 0.9em; }
-pre { background: #f4f4f2; padding: 0.75rem; overflow: auto; max-height: 24rem; }
-table { border-collapse: collapse; width: 100%; margin: 0.5rem 0; }
-th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #ccc; padding: 0.3rem; }
-h3 { margin-top: 2.5rem; }
-"""
 
 _SCHEMA_PREFIX = "#/components/schemas/"
 

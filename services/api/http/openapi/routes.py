@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from services.api.http.authentication import public
-from services.api.http.openapi.page import STYLE, render
+from services.api.http.openapi.style import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +47,8 @@ def routes(prefix: str, make: Callable[[], Json]) -> list[web.RouteDef]:
 
     @cache
     def draw() -> bytes:
+        from services.api.http.openapi.page import render
+
         return render(document(), f"{prefix}{DOCUMENT}")
 
     @public
