@@ -12,21 +12,32 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def lean_imports(*without: str) -> Iterator[None]:
-    """Import without extras that libraries take along whenever they happen to be installed.
+def without(*names: str) -> Iterator[None]:
+    """Let what is imported meanwhile find these not installed; who imported them has them still.
 
-    What is imported meanwhile finds those not installed; who imported them before has them still.
-    Garbage is not looked for: what is imported stays, and every look would go through all of it
-    again. It is not looked at afterwards either.
+    They are extras that a library takes along whenever they happen to be there.
     """
-    hidden = [name for name in without if name not in sys.modules]
+    hidden = [name for name in names if name not in sys.modules]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment] # how Python notes what is not there
-    gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
-        gc.enable()
         for name in hidden:
             del sys.modules[name]
+
+
+@contextmanager
+def lean_imports(*extras: str) -> Iterator[None]:
+    """Import what a process is made of, without these extras; for the beginning of a program.
+
+    Garbage is not looked for: what is imported stays, and every look would go through all of it
+    again. Nor is it looked at ever after.
+    """
+    gc.disable()
+    try:
+        with without(*extras):
+            yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
-import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING
 from cli.location import READY_FILE
 from cli.stack.child import Child, StartError, say
 from cli.stack.services import ApiService, NatsServer, PythonService
+from cli.stack.together import at_most, spare_cores, together
 from shared.bus.roles import Role
 from shared.private import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 RESTORING = "restore.partial"
@@ -68,7 +68,7 @@ class Supervisor:
             _require_whole(self._options.data_dir)
             try:
                 await self._start()
-                await _together(*(child.keep() for child in self._children))
+                await together(*(child.keep() for child in self._children))
             except asyncio.CancelledError:
                 say("stopping; once more to stop at once")
             finally:
@@ -86,24 +86,12 @@ class Supervisor:
     async def _start(self) -> None:
         await self._start_broker()
         self._plan_services()
-        await _together(self._api[0].start(), *self._starts())
+        workers = (worker.start for worker in self._workers)
+        await together(self._api[0].start(), at_most(spare_cores(), workers))
         self._token = self._token_file.read_text()
         self._is_ready = True
         self._write_ready()
         self._greet()
-
-    def _starts(self) -> Iterator[Coroutine[None, None, None]]:
-        """Of the workers, as many at once as the API leaves cores for.
-
-        To start is to compute, and as the API does so the longest, nobody should slow it down.
-        """
-        room = asyncio.Semaphore(max(1, (os.cpu_count() or 1) - 1))
-
-        async def start(worker: Child) -> None:
-            async with room:
-                await worker.start()
-
-        return (start(worker) for worker in self._workers)
 
     async def _start_broker(self) -> None:
         if self._env.get("STAGEDOOR_NATS_URL"):
@@ -175,7 +163,7 @@ class Supervisor:
             path.unlink(missing_ok=True)
         try:
             for group in (self._workers, self._api, self._nats):
-                await _together(*(child.stop() for child in group))
+                await together(*(child.stop() for child in group))
         finally:
             for child in self._children:
                 child.kill()
@@ -194,16 +182,6 @@ def environment(options: Options, environ: Mapping[str, str]) -> dict[str, str]:
         "STAGEDOOR_GRPC_LISTEN": options.grpc,
     }
     return defaults | dict(environ) | chosen
-
-
-async def _together(*jobs: Coroutine[None, None, object]) -> None:
-    """Run all at once; the first that fails cancels the others, and its error is raised."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for job in jobs:
-                group.create_task(job)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
 
 
 def _require_whole(data_dir: Path) -> None:

@@ -7,13 +7,16 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from shared.lean import without
 
-from services.api import admin
-from services.api.admin import backups, databases, quotas, tokens, verifying
-from services.api.domain.errors import Refusal
-from services.api.settings import ApiSettings
-from shared.blobs.base import BlobError
+with without("rich"):  # the log library would load it for colours
+    from pydantic import ValidationError
+
+    from services.api import admin
+    from services.api.admin import backups, databases, quotas, tokens, verifying
+    from services.api.domain.errors import Refusal
+    from services.api.settings import ApiSettings
+    from shared.blobs.base import BlobError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.api.db import clock
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection, Insert, NestedTransaction, Table, Update
-    from sqlalchemy.dialects import postgresql
 
     from services.api.db.lookups import Ask, Lookup
 
@@ -290,6 +289,4 @@ def insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.I
     """An INSERT of this database's dialect."""
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
-    from sqlalchemy.dialects import postgresql
-
     return postgresql.insert(table)

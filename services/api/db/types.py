@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, DateTime
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Dialect
-    from sqlalchemy.types import TypeEngine
 
     Process = Callable[[Any], Any]
 
@@ -48,16 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-class Json(TypeDecorator[Any]):
-    """JSON, as JSONB where there is such a thing; None is NULL."""
-
-    impl = JSON(none_as_null=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """JSONB for PostgreSQL, whose part of SQLAlchemy nobody else has to load."""
-        if dialect.name != "postgresql":
-            return super().load_dialect_impl(dialect)
-        from sqlalchemy.dialects.postgresql import JSONB
-
-        return dialect.type_descriptor(JSONB(none_as_null=True))
+Json: TypeDecorator[Any] | JSON = JSON(none_as_null=True).with_variant(
+    JSONB(none_as_null=True), "postgresql"
+)
+"""JSON, as JSONB where there is such a thing; None is NULL."""

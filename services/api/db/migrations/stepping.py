@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import delete, insert, inspect
 
 from services.api.db import schema
 from services.api.db.tables import compatibility
+from shared.lean import without
+
+with without("pygments"):  # its templates would load it for colours
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 if TYPE_CHECKING:
     from pathlib import Path
