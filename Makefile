@@ -16,7 +16,7 @@ IMAGE = cd proto && ../$(BIN)/buf build --path stagedoor --exclude-source-info
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling clean
+.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup clean
 
 ##@ Use it
 
@@ -72,7 +72,7 @@ docs: $(VENV)/.development ## make the pages of docs/ again that are made from c
 docs-validator: docs ## ask Stagedoor, MediaInfo and FFmpeg about every broken master again
 	$(BIN)/python -m tests.support.docs mutations docs/validator
 
-bench: bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling ## run all benchmarks, on a quiet machine
+bench: bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup ## run all benchmarks, on a quiet machine
 
 bench-validate: $(VENV)/.development ## time the validator beside MediaInfo and FFmpeg, into docs/
 	$(BIN)/python -m bench.validate --rounds 3 --write docs/performance.md
@@ -94,6 +94,9 @@ bench-parts: $(VENV)/.development ## measure what a job costs each part of the p
 
 bench-scaling: $(VENV)/.development ## compute and simulate 10, 100 and 1,000 times the load, into docs/
 	$(BIN)/python -m bench.scaling --write docs/scaling.md
+
+bench-startup: $(VENV)/.development ## start everything again and again, and tell what is loaded, into docs/
+	$(BIN)/python -m bench.startup --write docs/performance.md
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -132,6 +135,9 @@ diagram: $(VENV)/.development
 
 # The environment, from the lock files alone; a stamp for each says that it is installed.
 
+# Compiled as a wheel's modules are: who writes no byte code would do it at every start.
+SHIPPED := cli services shared
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Stagedoor needs Python 3.11 or newer; this one is %d.%d. Say which: make PYTHON=python3.11 ..." % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
@@ -139,9 +145,11 @@ $(BIN)/python:
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q $(SHIPPED)
 	@touch $@
 
 $(VENV)/.development: requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q $(SHIPPED)
 	@touch $@

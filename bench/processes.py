@@ -31,6 +31,11 @@ class Tree:
         """Processor time so far, of those that still run."""
         return sum(_cpu_ticks(pid) for pid in self.pids()) / _TICKS
 
+    def ended_seconds(self) -> float:
+        """Processor time so far of the root, and of what it started and has seen the end of."""
+        stat = _stat(self.root)
+        return sum(int(ticks) for ticks in stat[11:15]) / _TICKS
+
     def peak_mebibytes(self) -> float:
         """The sum of the most memory that each has had resident."""
         return sum(_status(pid, "VmHWM") for pid in self.pids()) / 1024

@@ -55,10 +55,10 @@ async def run(settings: ApiSettings, token_file: Path | None = None) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().set_exception_handler(LoopTroubles())
     with told_by_signals(stop.set):
-        await _run(settings, stop)
+        await _run(settings, stop, token_file)
 
 
-async def _run(settings: ApiSettings, stop: asyncio.Event) -> None:
+async def _run(settings: ApiSettings, stop: asyncio.Event, token_file: Path | None) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     signals = Signals()
     use_cases = UseCases.build(
