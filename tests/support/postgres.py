@@ -110,7 +110,7 @@ class _Console:
             if line == done:
                 return said
             said.append(line)
-        self._process.wait()
+        self.close()
         raise RuntimeError(f"psql: {''.join(said)}")
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select, tuple_
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Column, ColumnElement, Table
 
@@ -32,9 +32,18 @@ def forget(
     if not found:
         return []
     # By their keys, not by the query: a planner must not choose to read the whole table.
-    if len(keys) == 1:
-        these = keys[0].in_([row[0] for row in found])
-    else:
-        these = tuple_(*keys).in_([tuple(row) for row in found])
-    gone = delete(table).where(these).returning(table.c.get("tenant", keys[0]))
+    gone = delete(table).where(*among(keys, found)).returning(table.c.get("tenant", keys[0]))
     return transaction.connection.scalars(gone).all()
+
+
+def among(
+    columns: Sequence[Column[Any]], rows: Sequence[Sequence[Any]]
+) -> Iterator[ColumnElement[bool]]:
+    """That the columns have the values of one of the rows.
+
+    Each is narrowed by itself as well: SQLite goes by no index for several together.
+    """
+    for place, column in enumerate(columns):
+        yield column.in_({row[place] for row in rows})
+    if len(columns) > 1:
+        yield tuple_(*columns).in_([tuple(row) for row in rows])

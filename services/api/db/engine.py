@@ -113,6 +113,7 @@ def _open_postgres(url: str, answer_seconds: float | None) -> Engines:
         pool_reset_on_return=None,
         **pooled,
     )
+    event.listen(read.sync_engine, "connect", _plan_each_time)
     listen = create_async_engine(
         url,
         poolclass=NullPool,
@@ -128,6 +129,16 @@ def _postgres_arguments(application_name: str) -> dict[str, Any]:
         "server_settings": _POSTGRES_SETTINGS | {"application_name": application_name},
         "timeout": CONNECT_SECONDS,
     }
+
+
+def _plan_each_time(connection: Any, _record: object) -> None:
+    """A plan that is to serve all values reads whole tables for some: pages, and rare statuses.
+
+    One deep page among the first few, and PostgreSQL would keep to such a plan on this connection.
+    """
+    cursor = connection.cursor()
+    cursor.execute("SET plan_cache_mode = force_custom_plan")
+    cursor.close()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

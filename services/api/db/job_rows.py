@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
-from services.api.db import lists
+from services.api.db import aging, lists
 from services.api.db.upload_tables import jobs
 from services.api.domain.jobs import COLLECTION, Job
 from services.api.domain.task import Target
@@ -84,9 +84,8 @@ def fetch_page(connection: Connection, tenant: str, query: JobQuery) -> Page[Job
 
 def forget(transaction: Transaction, before: datetime, limit: int) -> int:
     """Remove some that had ended by a moment."""
-    old = select(_columns.id).where(_columns.ended_at <= before).order_by(_columns.ended_at)
-    gone = delete(jobs).where(_columns.id.in_(old.limit(limit))).returning(_columns.tenant)
-    tenants = list(transaction.connection.scalars(gone))
+    ended_at = _columns.ended_at
+    tenants = aging.forget(transaction, jobs, ended_at, limit, ended_at <= before)
     for tenant in tenants:
         transaction.count(tenant, COLLECTION, "", -1)
     return len(tenants)

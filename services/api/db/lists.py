@@ -15,7 +15,10 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from services.api.db.lookups import padded
 from services.api.db.tables import totals
@@ -26,10 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from sqlalchemy import BindParameter, Connection, Row, Select
+    from sqlalchemy.sql.compiler import SQLCompiler
 
     from services.api.domain.queries import Order, Position, Slice
 
 T = TypeVar("T")
+
+FEW = 500
+"""To sort so many costs no more than a page."""
 
 
 class Condition(NamedTuple):
@@ -59,6 +66,27 @@ def always(element: ColumnElement[bool]) -> Condition:
     return Condition(element, fixed=True)
 
 
+class unindexed(FunctionElement[Any]):  # noqa: N801 - a function of SQL
+    """A column, so that SQLite does not go by an index of it: it knows nothing of single values."""
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        """Be of the column's type."""
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(unindexed)
+def _plain(element: unindexed, compiler: SQLCompiler, **words: Any) -> str:
+    return compiler.process(element.clauses, **words)
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed(element: unindexed, compiler: SQLCompiler, **words: Any) -> str:
+    return f"+{compiler.process(element.clauses, **words)}"
+
+
 def fetch_one(
     connection: Connection, query: Select[Any], to_item: Callable[[Row[Any]], T]
 ) -> T | None:
@@ -81,15 +109,19 @@ def fetch_page(
     *,
     to_item: Callable[[Row[Any]], T],
     total: Callable[[], int],
+    scattered: bool = False,
 ) -> Page[T]:
     """One page; the total of all pages comes from ``total``.
 
-    A page before a position is read backwards from there and turned around.
+    A page before a position is read backwards from there and turned around. Of a list whose rows
+    are ``scattered`` over an index few are sorted, rather than searched for in order.
     """
+    in_all = total()
     keys = key_fields(slice_.order)
     after, before = slice_.after, slice_.before
     sides = (after is not None, before is not None)
-    query = _page_query(table, _shapes(conditions), keys, sides)
+    sorts = scattered and in_all <= FEW
+    query = _page_query(table, _shapes(conditions), keys, sides, sorts=sorts)
     values = {
         **_values(conditions),
         **_position(_AFTER, after),
@@ -101,7 +133,7 @@ def fetch_page(
     items = [to_item(row) for row in rows[: slice_.limit]]
     if before is not None and after is None:
         items.reverse()
-    return Page(tuple(items), total(), len(rows) > slice_.limit)
+    return Page(tuple(items), in_all, len(rows) > slice_.limit)
 
 
 def count(connection: Connection, table: FromClause, conditions: Sequence[Condition]) -> int:
@@ -135,7 +167,12 @@ def _position(side: str, position: Position | None) -> dict[str, Any]:
 # asking the database: those of the usual lists are kept.
 @lru_cache(maxsize=512)
 def _page_query(
-    table: FromClause, shapes: tuple[_Shape, ...], keys: Order, sides: tuple[bool, bool]
+    table: FromClause,
+    shapes: tuple[_Shape, ...],
+    keys: Order,
+    sides: tuple[bool, bool],
+    *,
+    sorts: bool,
 ) -> Select[Any]:
     after, before = sides
     backwards = before and not after
@@ -147,7 +184,7 @@ def _page_query(
     return (
         select(table)
         .where(*where)
-        .order_by(*(_directed(table, name, down != backwards) for name, down in keys))
+        .order_by(*(_directed(table.c[name], down != backwards, sorts) for name, down in keys))
         .offset(bindparam("skip", type_=BigInteger))
         .limit(bindparam("limit", type_=Integer))
     )
@@ -169,20 +206,30 @@ def _where(shapes: tuple[_Shape, ...]) -> Iterator[ColumnElement[bool]]:
             yield element == bindparam(name)
 
 
-def _directed(table: FromClause, name: str, down: bool) -> ColumnElement[Any]:  # noqa: FBT001 - a pair
-    column: ColumnElement[Any] = table.c[name]
-    return column.desc() if down else column.asc()
+def _directed(column: ColumnElement[Any], down: bool, sorts: bool) -> ColumnElement[Any]:  # noqa: FBT001 - a pair
+    key = unindexed(column) if sorts else column
+    return key.desc() if down else key.asc()
 
 
 def _beyond(table: FromClause, keys: Order, side: str) -> ColumnElement[bool]:
-    """The rows that come after a position: later in one field, equal in those before it."""
-    bounds: list[BindParameter[Any]] = [bindparam(f"{side}_{depth}") for depth in range(len(keys))]
+    """The rows that come after a position: later in one field, equal in those before it.
+
+    An index is entered at the position where all fields go one way, else where the first one is.
+    """
+    columns = [table.c[name] for name, _ in keys]
+    bounds: list[BindParameter[Any]] = [
+        bindparam(f"{side}_{depth}", type_=column.type) for depth, column in enumerate(columns)
+    ]
+    if len({down for _, down in keys}) == 1:
+        here, there = tuple_(*columns), tuple_(*bounds)
+        return here < there if keys[0][1] else here > there
     cases = []
-    for depth, (name, down) in enumerate(keys):
-        equals = [table.c[n] == bounds[i] for i, (n, _) in enumerate(keys[:depth])]
-        column, bound = table.c[name], bounds[depth]
+    for depth, (_, down) in enumerate(keys):
+        equals = [columns[i] == bounds[i] for i in range(depth)]
+        column, bound = columns[depth], bounds[depth]
         cases.append(and_(*equals, column < bound if down else column > bound))
-    return or_(*cases)
+    first = columns[0] <= bounds[0] if keys[0][1] else columns[0] >= bounds[0]
+    return and_(first, or_(*cases))
 
 
 _KEPT = select(func.coalesce(func.sum(totals.c.n), 0)).where(

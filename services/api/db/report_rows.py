@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, literal_column, select, tuple_, update
 
+from services.api.db.aging import among
 from services.api.db.tables import import_tasks, records, validation_reports
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ def unneeded(connection: Connection, limit: int) -> list[Key]:
 
 def forget(transaction: Transaction, keys: Sequence[Key]) -> None:
     """Remove reports, also from what superseded records name."""
-    of_record = tuple_(records.c.task_id, records.c.report_generation)
+    of_records = among((records.c.task_id, records.c.report_generation), keys)
     transaction.connection.execute(
-        update(records).where(of_record.in_(keys)).values(report_generation=None)
+        update(records).where(*of_records).values(report_generation=None)
     )
-    transaction.connection.execute(delete(validation_reports).where(_key.in_(keys)))
+    these = among((_columns.task_id, _columns.generation), keys)
+    transaction.connection.execute(delete(validation_reports).where(*these))

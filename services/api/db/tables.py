@@ -171,6 +171,14 @@ records = Table(
         postgresql_where=text(_VALID),
     ),
     Index("ix_records_tenant_target_id_id", "tenant", "target_id", "id"),
+    Index(
+        "ix_records_tenant_isrc_id",
+        "tenant",
+        "isrc",
+        "id",
+        sqlite_where=text(_VALID),
+        postgresql_where=text(_VALID),
+    ),
     # These two decide every race: one valid Atmos record per ISRC, one valid record per task.
     Index(
         "uq_records_valid_isrc",

@@ -204,6 +204,10 @@ def lock(transaction: Transaction, id_: UUID, tenant: str | None = None) -> Task
     return lists.fetch_one(transaction.connection, query, to_task)
 
 
+# A status is the rarer of the two: some few have, and most tasks are of one type.
+_BY_TYPE = lists.unindexed(import_tasks.c.master_type)
+
+
 def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Task]:
     """A page of a tenant's tasks, oldest first."""
     columns = import_tasks.c
@@ -217,12 +221,13 @@ def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Ta
         *lists.one_of(columns.target_id, query.target_ids),
         *lists.one_of(columns.product_id, products),
     ]
+    by_type = columns.master_type if query.statuses is None else _BY_TYPE
     conditions = [
         lists.equal(columns.tenant, tenant),
         *narrow,
         *lists.one_of(columns.status, query.statuses),
         *lists.one_of(columns.distributor_id, distributors),
-        *lists.one_of(columns.master_type, query.master_types),
+        *lists.one_of(by_type, query.master_types),
     ]
 
     def total() -> int:
@@ -238,7 +243,13 @@ def fetch_page(connection: Connection, tenant: str, query: TaskQuery) -> Page[Ta
         return lists.kept_total(connection, tenant, *collections, statuses=query.statuses)
 
     return lists.fetch_page(
-        connection, import_tasks, conditions, query, to_item=to_task, total=total
+        connection,
+        import_tasks,
+        conditions,
+        query,
+        to_item=to_task,
+        total=total,
+        scattered=query.statuses is not None and len(query.statuses) > 1,
     )
 
 

@@ -137,11 +137,16 @@ class DeliveryQuery(Slice):
 
 
 def key_fields(order: Order) -> Order:
-    """The fields that decide an order without ties: ids ascend with time, so they stand for it."""
+    """The fields that decide an order without ties: ids ascend with time, so they stand for it.
+
+    Where nothing is said of time it goes the way of the last field: whoever turns an order around
+    has all of it turned around, and so one index serves both.
+    """
     named = tuple((name, down) for name, down in order if name != CREATED_AT)
     falls = [down for name, down in order if name == CREATED_AT]
     cut = next((i for i, (name, _) in enumerate(order) if name == CREATED_AT), len(order))
-    return (*named[:cut], ("id", falls[0] if falls else False))
+    last = named[-1][1] if named else False
+    return (*named[:cut], ("id", falls[0] if falls else last))
 
 
 def position(item: object, order: Order) -> Position:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from services.api.domain.task import Finding, Task
 
 QUOTA_EXCEEDED = "quota_exceeded"
-_UNJUDGED = frozenset({Status.DOWNLOADED, Status.VALIDATING})
+UNJUDGED = frozenset({Status.DOWNLOADED, Status.VALIDATING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,4 +60,4 @@ def unjudged_bytes(task: Task) -> int:
     """
     if task.master is None or task.source_upload_id is not None:
         return 0
-    return task.master.size_bytes if task.status in _UNJUDGED else 0
+    return task.master.size_bytes if task.status in UNJUDGED else 0

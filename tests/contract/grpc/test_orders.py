@@ -49,7 +49,7 @@ async def test_tasks_come_in_the_order_that_is_asked_for(door: Door, core: Core,
         "update_time": names(c, b, a),
         "update_time desc": names(a, b, c),
         "state": names(a, b, c),
-        "state desc": names(c, a, b),
+        "state desc": names(c, b, a),
         "state desc, update_time": names(c, b, a),
         "state,create_time desc": names(b, a, c),
     }.items():
