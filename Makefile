@@ -16,7 +16,7 @@ IMAGE = cd proto && ../$(BIN)/buf build --path stagedoor --exclude-source-info
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup clean
+.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup bench-scale clean
 
 ##@ Use it
 
@@ -72,7 +72,7 @@ docs: $(VENV)/.development ## make the pages of docs/ again that are made from c
 docs-validator: docs ## ask Stagedoor, MediaInfo and FFmpeg about every broken master again
 	$(BIN)/python -m tests.support.docs mutations docs/validator
 
-bench: bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup ## run all benchmarks, on a quiet machine
+bench: bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup bench-scale ## run all benchmarks, on a quiet machine
 
 bench-validate: $(VENV)/.development ## time the validator beside MediaInfo and FFmpeg, into docs/
 	$(BIN)/python -m bench.validate --rounds 3 --write docs/performance.md
@@ -97,6 +97,9 @@ bench-scaling: $(VENV)/.development ## compute and simulate 10, 100 and 1,000 ti
 
 bench-startup: $(VENV)/.development ## start everything again and again, and tell what is loaded, into docs/
 	$(BIN)/python -m bench.startup --write docs/performance.md
+
+bench-scale: $(VENV)/.development ## time everything with 10,000 to 5,000,000 tasks, into docs/; TMPDIR says where they are
+	$(BIN)/python -m bench.scale --write docs/performance.md
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

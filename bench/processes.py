@@ -40,6 +40,10 @@ class Tree:
         """The sum of the most memory that each has had resident."""
         return sum(_status(pid, "VmHWM") for pid in self.pids()) / 1024
 
+    def resident_mebibytes(self) -> float:
+        """The sum of what each has resident now."""
+        return sum(_status(pid, "VmRSS") for pid in self.pids()) / 1024
+
     def pause(self) -> None:
         """Make all of them stand still."""
         for pid in self.pids():

@@ -15,6 +15,14 @@ ROOT: Final = Path(__file__).parents[1]
 API: Final = (sys.executable, "-m", "services.api")
 READY: Final = "ready.json"
 """In its folder: where it is."""
+# As a server of PostgreSQL is set up that is to lose nothing; what does not matter here is left.
+DURABLE: Final = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "wal_compression": "on",
+}
 # Far more than there can be: the limiter counts, and refuses nobody.
 _NO_LIMIT: Final = "100000000"
 

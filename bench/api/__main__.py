@@ -21,6 +21,7 @@ from bench import rows
 from bench.api import load
 from bench.api.servers import DRF, FASTAPI, Running, Server, ours, peers
 from bench.page import described, put
+from bench.service import DURABLE
 from shared.bus.roles import Role
 from stagedoor.v1.import_task_service_pb2 import (
     CreateImportTaskRequest,
@@ -47,14 +48,6 @@ _HEAD: Final = (
     "| server | case | requests/s | x FastAPI | x DRF | CPU us | p50 ms | p99 ms | peak MiB |",
     "|---|---|---|---|---|---|---|---|---|",
 )
-# As a server is set up that is to lose nothing; what does not matter here is left as it comes.
-_DURABLE: Final = {
-    "listen_addresses": "",
-    "max_connections": "200",
-    "shared_buffers": "512MB",
-    "max_wal_size": "4GB",
-    "wal_compression": "on",
-}
 
 
 @dataclass(slots=True)
@@ -215,7 +208,7 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="stagedoor-bench-")))
         postgres, nats = PostgresServer(), NatsServer()
-        postgres.settings = dict(_DURABLE)
+        postgres.settings = dict(DURABLE)
         for engine in (postgres, nats):
             stack.callback(engine.remove)
             engine.start()

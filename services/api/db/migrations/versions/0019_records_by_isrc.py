@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 
 _NAME = "ix_records_tenant_isrc_id"
 _VALID = sa.text("superseded_at IS NULL")

@@ -1,0 +1,1 @@
+"""How times and memory grow with the number of tasks."""
