@@ -83,6 +83,13 @@ async def test_every_statement_could_go_by_an_index(used: Core) -> None:
     assert not found, "\n\n".join(found)
 
 
+async def test_one_deep_page_decides_nothing_for_the_pages_after_it(migrated: str) -> None:
+    """A plan for all values is as good as one for these, when the first were for deep pages."""
+    async with open_core(migrated) as core:
+        mode = await core.use_cases.executor.read(lambda c: c.scalar(text("SHOW plan_cache_mode")))
+        assert mode == "force_custom_plan"
+
+
 async def test_what_was_filled_is_counted_as_the_application_counts(used: Core) -> None:
     for case in await work_cases(used):
         await case.run(await case.prepare())
