@@ -162,6 +162,10 @@ def first_of_file(
     return next(iter(_whole(connection, query.order_by(_columns.id).limit(1))), None)
 
 
+# The indexes of a job's and of a task's have no tenant.
+_TENANT = lists.unindexed(_columns.tenant)
+
+
 def fetch_page(connection: Connection, tenant: str, query: PublicationQuery) -> Page[Publication]:
     """A page of a tenant's publications, oldest first unless ordered otherwise."""
     narrow = [
@@ -170,8 +174,9 @@ def fetch_page(connection: Connection, tenant: str, query: PublicationQuery) -> 
         *lists.one_of(_columns.job_id, query.job_ids),
         *lists.one_of(_columns.task_id, query.task_ids),
     ]
+    is_of_one = query.job_ids is not None or query.task_ids is not None
     conditions = [
-        lists.equal(_columns.tenant, tenant),
+        lists.equal(_TENANT if is_of_one else _columns.tenant, tenant),
         *narrow,
         *lists.one_of(_columns.status, query.statuses),
     ]
@@ -182,7 +187,13 @@ def fetch_page(connection: Connection, tenant: str, query: PublicationQuery) -> 
         return lists.kept_total(connection, tenant, COLLECTION, statuses=query.statuses)
 
     page = lists.fetch_page(
-        connection, publications, conditions, query, to_item=_to_bare, total=total
+        connection,
+        publications,
+        conditions,
+        query,
+        to_item=_to_bare,
+        total=total,
+        scattered=is_of_one,
     )
     return replace(page, items=_with_renditions(connection, page.items))
 

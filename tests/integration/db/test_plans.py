@@ -12,6 +12,7 @@ from bench.scale.fill import Filling
 from bench.scale.lists import list_cases
 from bench.scale.work import KEEP, work_cases
 from services.api.db.catalogue_tables import numbers
+from services.api.db.engine import is_sqlite, open_engines
 from services.api.db.tables import tenant_storage, totals
 from services.api.use_cases.targets import Targets
 from shared.blobs.local import LocalStore
@@ -36,9 +37,19 @@ TASKS = 20_000
 async def used(database_url: str, tmp_path: Path) -> AsyncIterator[Core]:
     """The use cases over a database that has been in use."""
     await Filling(database_url).grow(TASKS)
+    if is_sqlite(database_url):
+        await _forget_statistics(database_url)
     store, targets = LocalStore(tmp_path / "blobs"), Targets(LOCAL)
     async with open_core(database_url, keep=KEEP, store=store, targets=targets) as core:
         yield core
+
+
+async def _forget_statistics(url: str) -> None:
+    """SQLite has none unless an operator asks for them; PostgreSQL makes them by itself."""
+    engines = open_engines(url)
+    async with engines.read.connect() as connection:
+        await connection.execute(text("DROP TABLE sqlite_stat1"))
+    await engines.dispose()
 
 
 async def _all_statements(core: Core) -> list[Said]:
