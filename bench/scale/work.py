@@ -98,7 +98,8 @@ class _Work:
         def unit(transaction: Transaction) -> None:
             columns = tables.import_tasks.c
             some = select(columns.id).where(columns.due_at.is_not(None))
-            some = some.order_by(columns.due_at).limit(BATCH)
+            lines = (columns.status, columns.priority, columns.tenant, columns.due_at)
+            some = some.order_by(*lines).limit(BATCH)
             due = update(tables.import_tasks).where(columns.id.in_(some))
             transaction.connection.execute(due.values(due_at=transaction.now()))
 
