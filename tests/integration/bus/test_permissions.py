@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -58,8 +59,16 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
 @pytest.fixture
 async def api(broker: Broker) -> AsyncIterator[Bus]:
     async with broker.bus(Role.API) as bus:
-        await bus.ensure_topology(ACK_WAIT)
+        await ensured(bus)
         yield bus
+
+
+async def ensured(bus: Bus) -> None:
+    """Make the streams; a cluster that begins, on a busy machine, takes long to agree on them."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(NoAnswer):
+                return await bus.ensure_topology(ACK_WAIT)
 
 
 @pytest.fixture
