@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from bench import rows
 from bench.processes import Tree, await_, listens, running
-from bench.service import API, READY, ROOT, environ_of, token
+from bench.service import API, DURABLE, READY, ROOT, environ_of, token
 from bench.venvs import python_of
 from shared.bus.roles import Role
 from tests.support.core import migrate
@@ -90,6 +90,7 @@ def served(folder: Path, prepare: Callable[[str], None] = _nothing) -> Iterator[
     """The same without workers; ``prepare`` is given the URL of the database before it starts."""
     with ExitStack() as stack:
         postgres, nats = PostgresServer(), NatsServer()
+        postgres.settings = dict(DURABLE)
         for engine in (postgres, nats):
             stack.callback(engine.remove)
             engine.start()
@@ -165,6 +166,7 @@ def procrastinate(folder: Path) -> Iterator[Running]:
     name, script = "procrastinate_pg", str(PEERS / "procrastinate_pg.py")
     with ExitStack() as stack:
         postgres = PostgresServer()
+        postgres.settings = dict(DURABLE)
         stack.callback(postgres.remove)
         postgres.start()
         url = make_url(postgres.database()).set(drivername="postgresql")
