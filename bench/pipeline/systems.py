@@ -89,14 +89,14 @@ def _nothing(_: str) -> None:
 def served(folder: Path, prepare: Callable[[str], None] = _nothing) -> Iterator[Running]:
     """The same without workers; ``prepare`` is given the URL of the database before it starts."""
     with ExitStack() as stack:
-        postgres, nats = PostgresServer(), NatsServer()
+        postgres, broker = PostgresServer(), NatsServer()
         postgres.settings = dict(DURABLE)
-        for engine in (postgres, nats):
+        for engine in (postgres, broker):
             stack.callback(engine.remove)
             engine.start()
         database = postgres.database(_filled)
         prepare(database)
-        environ = environ_of(database, nats.url(Role.API), folder)
+        environ = environ_of(database, broker.url(Role.API), folder)
         allowed = token(environ)
         api = stack.enter_context(running(API, environ, folder, "api"))
         await_((folder / READY).exists, api, folder / "api")
@@ -106,13 +106,13 @@ def served(folder: Path, prepare: Callable[[str], None] = _nothing) -> Iterator[
             "API": said["http"],
             "TOKEN": allowed,
             "TRACK": track,
-            "NATS_URL": nats.url(Role.API),
+            "NATS_URL": broker.url(Role.API),
             "DATABASE_URL": database,
             "PYTHONPATH": _PATH,
-            **{role.value: nats.url(role) for role in _ROLES.values()},
+            **{role.value: broker.url(role) for role in _ROLES.values()},
         }
         client = (sys.executable, "-m", "bench.pipeline.ours", "client")
-        servers = (Tree(api.pid), Tree(postgres.process.pid), Tree(nats.process.pid))
+        servers = (Tree(api.pid), Tree(postgres.process.pid), Tree(broker.process.pid))
         yield Running(client, given, (), servers)
 
 

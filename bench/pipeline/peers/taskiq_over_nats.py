@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -22,14 +23,16 @@ def broker_of(stage: str) -> PullBasedJetStreamBroker:
 
 
 first, second = broker_of("one"), broker_of("two")
+starting = asyncio.Lock()
 told: list[nats.NATS] = []
 
 
 @first.task(task_name="one")
 async def one(job: str) -> None:
     """The first stage."""
-    if not second.client.is_connected:
-        await second.startup()
+    async with starting:  # jobs come side by side
+        if not second.client.is_connected:
+            await second.startup()
     await two.kiq(job)
 
 
