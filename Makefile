@@ -16,7 +16,7 @@ IMAGE = cd proto && ../$(BIN)/buf build --path stagedoor --exclude-source-info
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup bench-scale clean
+.PHONY: help demo run test faults soak promises test-long fuzz fuzz-readers check fmt format lint types walls contract generated diagram proto baseline docs docs-validator bench bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup bench-scale bench-layers clean
 
 ##@ Use it
 
@@ -72,7 +72,7 @@ docs: $(VENV)/.development ## make the pages of docs/ again that are made from c
 docs-validator: docs ## ask Stagedoor, MediaInfo and FFmpeg about every broken master again
 	$(BIN)/python -m tests.support.docs mutations docs/validator
 
-bench: bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup bench-scale ## run all benchmarks, on a quiet machine
+bench: bench-validate bench-download bench-api bench-pipeline bench-fleets bench-parts bench-scaling bench-startup bench-scale bench-layers ## run all benchmarks, on a quiet machine
 
 bench-validate: $(VENV)/.development ## time the validator beside MediaInfo and FFmpeg, into docs/
 	$(BIN)/python -m bench.validate --rounds 3 --write docs/performance.md
@@ -100,6 +100,9 @@ bench-startup: $(VENV)/.development ## start everything again and again, and tel
 
 bench-scale: $(VENV)/.development ## time everything with 10,000 to 5,000,000 tasks, into docs/; TMPDIR says where they are
 	$(BIN)/python -m bench.scale --write docs/performance.md
+
+bench-layers: $(VENV)/.development ## sample which share of the API's time each layer takes, into docs/
+	$(BIN)/python -m bench.layers --write docs/performance.md
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Which share of the API's time each layer takes."""
