@@ -16,6 +16,13 @@ def described() -> str:
     return f"{os.cpu_count()} cores, {vendor} family {family}"
 
 
+def tell(bench: str, said: str, lines: list[str], page: Path | None) -> None:
+    """Print a benchmark's table, and put it into a page if there is one."""
+    print("\n".join((said, "", *lines)))  # noqa: T201 - what was asked for
+    if page:
+        put(page, bench, said, lines)
+
+
 def put(page: Path, bench: str, said: str, lines: list[str]) -> None:
     """Replace what is between a benchmark's marks of a page. Raises ValueError if it has none."""
     text = page.read_text("utf-8")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.support.nats import NatsServer
+from tests.support.postgres import PostgresServer
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT: Final = Path(__file__).parents[1]
 API: Final = (sys.executable, "-m", "services.api")
@@ -25,6 +29,18 @@ DURABLE: Final = {
 }
 # Far more than there can be: the limiter counts, and refuses nobody.
 _NO_LIMIT: Final = "100000000"
+
+
+@contextmanager
+def engines() -> Iterator[tuple[PostgresServer, NatsServer]]:
+    """A PostgreSQL and a broker of their own, which write to the disk."""
+    with ExitStack() as stack:
+        postgres, broker = PostgresServer(), NatsServer()
+        postgres.settings = dict(DURABLE)
+        for engine in (postgres, broker):
+            stack.callback(engine.remove)
+            engine.start()
+        yield postgres, broker
 
 
 def environ_of(database: str, nats: str, folder: Path) -> dict[str, str]:

@@ -20,8 +20,8 @@ from uuid_utils.compat import uuid7
 from bench import rows
 from bench.api import load
 from bench.api.servers import DRF, FASTAPI, Running, Server, ours, peers
-from bench.page import described, put
-from bench.service import DURABLE
+from bench.page import described, tell
+from bench.service import engines
 from shared.bus.roles import Role
 from stagedoor.v1.import_task_service_pb2 import (
     CreateImportTaskRequest,
@@ -30,11 +30,11 @@ from stagedoor.v1.import_task_service_pb2 import (
     ListImportTasksRequest,
 )
 from tests.support.core import migrate
-from tests.support.nats import NatsServer
-from tests.support.postgres import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.support.postgres import PostgresServer
 
 HTTP_CASES: Final = ("get", "list", "create")
 GRPC_CASES: Final = tuple(f"grpc {case}" for case in HTTP_CASES)
@@ -207,11 +207,7 @@ def main() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="stagedoor-bench-")))
-        postgres, nats = PostgresServer(), NatsServer()
-        postgres.settings = dict(DURABLE)
-        for engine in (postgres, nats):
-            stack.callback(engine.remove)
-            engine.start()
+        postgres, nats = stack.enter_context(engines())
 
         def filled(url: str) -> None:
             migrate(url)
@@ -233,9 +229,7 @@ def main() -> None:
             f"{described()}; medians of {arguments.rounds} interleaved rounds of "
             f"{arguments.seconds:.0f} s; {arguments.rows:,} tasks; {load.CONNECTIONS} connections."
         )
-    print("\n".join((said, "", *lines)))  # noqa: T201 - what was asked for
-    if arguments.write:
-        put(arguments.write, "bench-api", said, lines)
+    tell("bench-api", said, lines, arguments.write)
 
 
 if __name__ == "__main__":

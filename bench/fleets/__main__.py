@@ -20,13 +20,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from bench.fleets.backlog import Backlog
-from bench.page import described, put
+from bench.page import described, tell
 from bench.pipeline.__main__ import bring
 from bench.pipeline.systems import Fleet, ours, served, worker
 from services.api.domain.lifecycle import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 SIZES: Final = (1, 2, 4)
 FEW: Final = 10
@@ -135,18 +135,16 @@ def _medians(cases: dict[str, Callable[[], float]], rounds: int) -> dict[str, fl
     return {name: median(values) for name, values in found.items()}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Measure, print the tables, and write them into a page."""
     parser = argparse.ArgumentParser(prog="python -m bench.fleets", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large", type=int, default=100_000, help="what the large tenant queued")
     parser.add_argument("--write", type=Path, help="the page to put the tables into")
-    given = parser.parse_args(arguments)
+    given = parser.parse_args()
     lines = _rows(given.rounds, given.large)
     said = f"{described()}; medians of {given.rounds} interleaved rounds."
-    print("\n".join((said, "", *lines)))  # noqa: T201 - what was asked for
-    if given.write:
-        put(given.write, "bench-fleets", said, lines)
+    tell("bench-fleets", said, lines, given.write)
 
 
 if __name__ == "__main__":

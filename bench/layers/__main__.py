@@ -19,15 +19,13 @@ from bench import rows
 from bench.api.__main__ import IDS, Given, measure
 from bench.api.servers import ours as api_of
 from bench.layers.stacks import layers
-from bench.page import described, put
+from bench.page import described, tell
 from bench.pipeline.__main__ import bring
 from bench.pipeline.systems import ours as pipeline
-from bench.service import DURABLE
+from bench.service import engines
 from bench.venvs import python_of
 from shared.bus.roles import Role
 from tests.support.core import migrate
-from tests.support.nats import NatsServer
-from tests.support.postgres import PostgresServer
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -67,11 +65,7 @@ def requests(folder: Path, seconds: float, tasks: int) -> Iterator[tuple[str, Co
         rows.fill(url, tasks)
 
     with ExitStack() as stack:
-        postgres, nats = PostgresServer(), NatsServer()
-        postgres.settings = dict(DURABLE)
-        for engine in (postgres, nats):
-            stack.callback(engine.remove)
-            engine.start()
+        postgres, nats = stack.enter_context(engines())
         database = postgres.database(filled)
         given = Given(folder, *rows.some(database, IDS))
         opened = contextmanager(api_of(nats.url(Role.API)))(database, folder)
@@ -122,9 +116,7 @@ def main() -> None:
         f"{described()}; {arguments.seconds:.0f} s of load for each case, "
         f"{arguments.jobs} jobs; {arguments.tasks:,} tasks; {_RATE} samples a second."
     )
-    print("\n".join((said, "", *lines)))  # noqa: T201 - what was asked for
-    if arguments.write:
-        put(arguments.write, "bench-layers", said, lines)
+    tell("bench-layers", said, lines, arguments.write)
 
 
 if __name__ == "__main__":

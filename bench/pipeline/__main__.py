@@ -20,7 +20,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from bench.page import described, put
+from bench.page import described, tell
 from bench.pipeline.systems import CELERY, SYSTEMS, Running
 
 if TYPE_CHECKING:
@@ -141,9 +141,7 @@ def main() -> None:
         f"{arguments.jobs} jobs; {arguments.rate:.0f} jobs a second for {arguments.seconds:.0f} s."
     )
     lines = table(found)
-    print("\n".join((said, "", *lines)))  # noqa: T201 - what was asked for
-    if arguments.write:
-        put(arguments.write, "bench-pipeline", said, lines)
+    tell("bench-pipeline", said, lines, arguments.write)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import make_url
 
 from bench import rows
+from bench.pipeline.worker import ROLES
 from bench.processes import Tree, await_, listens, running
-from bench.service import API, DURABLE, READY, ROOT, environ_of, token
+from bench.service import API, DURABLE, READY, ROOT, engines, environ_of, token
 from bench.venvs import python_of
 from shared.bus.roles import Role
 from tests.support.core import migrate
-from tests.support.nats import NatsServer, nats_binary
+from tests.support.nats import nats_binary
 from tests.support.ports import lasting_port
 from tests.support.postgres import PostgresServer
 
@@ -64,7 +65,6 @@ class Fleet:
 
 
 ALONE: Final = Fleet()
-_ROLES: Final = {"download": Role.DOWNLOADER, "validate": Role.VALIDATOR}
 
 
 def ours(folder: Path, fleet: Fleet = ALONE) -> Iterator[Running]:
@@ -75,7 +75,7 @@ def ours(folder: Path, fleet: Fleet = ALONE) -> Iterator[Running]:
     with served(folder) as api, ExitStack() as stack:
         workers = [
             stack.enter_context(worker(stage, number, api, folder, fleet))
-            for stage in _ROLES
+            for stage in ROLES
             for number in range(fleet.workers)
         ]
         yield replace(api, workers=tuple(workers))
@@ -89,11 +89,7 @@ def _nothing(_: str) -> None:
 def served(folder: Path, prepare: Callable[[str], None] = _nothing) -> Iterator[Running]:
     """The same without workers; ``prepare`` is given the URL of the database before it starts."""
     with ExitStack() as stack:
-        postgres, broker = PostgresServer(), NatsServer()
-        postgres.settings = dict(DURABLE)
-        for engine in (postgres, broker):
-            stack.callback(engine.remove)
-            engine.start()
+        postgres, broker = stack.enter_context(engines())
         database = postgres.database(_filled)
         prepare(database)
         environ = environ_of(database, broker.url(Role.API), folder)
@@ -109,7 +105,7 @@ def served(folder: Path, prepare: Callable[[str], None] = _nothing) -> Iterator[
             "NATS_URL": broker.url(Role.API),
             "DATABASE_URL": database,
             "PYTHONPATH": _PATH,
-            **{role.value: broker.url(role) for role in _ROLES.values()},
+            **{role.value: broker.url(role) for role in ROLES.values()},
         }
         client = (sys.executable, "-m", "bench.pipeline.ours", "client")
         servers = (Tree(api.pid), Tree(postgres.process.pid), Tree(broker.process.pid))
@@ -127,7 +123,7 @@ def worker(stage: str, number: int, api: Running, folder: Path, fleet: Fleet) ->
     name = f"{stage}-{number}"
     ready = folder / f"{name}.json"
     environ = {
-        "STAGEDOOR_NATS_URL": api.environ[_ROLES[stage].value],
+        "STAGEDOOR_NATS_URL": api.environ[ROLES[stage].value],
         "STAGEDOOR_READY_FILE": str(ready),
         "PYTHONPATH": _PATH,
     }
